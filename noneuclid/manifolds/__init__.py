@@ -1,0 +1,44 @@
+"""Manifolds: the contract, the spaces of constant curvature, products, maps between models."""
+
+from noneuclid.manifolds._base import GeodesicManifold, HomogeneousManifold, Manifold
+from noneuclid.manifolds._curvature import Curvature
+from noneuclid.manifolds._space_form import SpaceForm
+from noneuclid.manifolds.checked import Checked, OffManifoldError
+from noneuclid.manifolds.euclidean import Euclidean
+from noneuclid.manifolds.isometries import (
+    Isometry,
+    isometry,
+    random_isometry,
+    register_isometry,
+)
+from noneuclid.manifolds.lorentz import Lorentz
+from noneuclid.manifolds.parameter import ManifoldParameter, manifold_of, restore_marks
+from noneuclid.manifolds.product import Product
+from noneuclid.manifolds.signature import manifold
+from noneuclid.manifolds.sphere import Sphere
+from noneuclid.manifolds.stereographic import PoincareBall, SphereProjection, Stereographic
+
+__all__ = [
+    "Checked",
+    "Curvature",
+    "Euclidean",
+    "GeodesicManifold",
+    "HomogeneousManifold",
+    "Isometry",
+    "Lorentz",
+    "Manifold",
+    "ManifoldParameter",
+    "OffManifoldError",
+    "PoincareBall",
+    "Product",
+    "SpaceForm",
+    "Sphere",
+    "SphereProjection",
+    "Stereographic",
+    "isometry",
+    "manifold",
+    "manifold_of",
+    "random_isometry",
+    "register_isometry",
+    "restore_marks",
+]

@@ -1,0 +1,86 @@
+"""What all spaces of constant curvature share: dimension, curvature module, repr, comparison."""
+
+import math
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from noneuclid.manifolds._base import HomogeneousManifold, shallow_view
+from noneuclid.manifolds._curvature import Curvature, CurvatureView
+
+Self = TypeVar("Self", bound="SpaceForm")
+
+
+class SpaceForm(HomogeneousManifold):
+    """A space of constant sectional curvature K and dimension `dim`.
+
+    Args:
+        dim: dimension, at least 1.
+        curvature: K as a number, or a `Curvature` module to share it with another manifold.
+        learnable: whether K is a parameter (only when `curvature` is a number).
+
+    Raises:
+        ValueError: `dim` < 1 or a curvature of the wrong sign for the model.
+    """
+
+    curvature_sign: int = 0  # the sign K must have; 0: any
+    default_curvature: float = 0.0
+    _extra_coordinates: int = 0  # coordinates of a point beyond `dim`
+
+    def __init__(
+        self, dim: int, curvature: float | Curvature | None = None, *, learnable: bool = False
+    ) -> None:
+        super().__init__()
+        if not isinstance(dim, int) or dim < 1:
+            raise ValueError(f"{type(self).__name__} needs an integer dim >= 1, got {dim!r}")
+        self.dim = dim
+        self.point_shape = (dim + self._extra_coordinates,)
+        self.curvature = self._curvature_module(curvature, learnable)
+
+    def _curvature_module(self, curvature: float | Curvature | None, learnable: bool) -> nn.Module:
+        if isinstance(curvature, Curvature | CurvatureView):
+            if curvature.sign != self.curvature_sign:
+                raise ValueError(
+                    f"{type(self).__name__} needs a Curvature with sign={self.curvature_sign},"
+                    f" got one with sign={curvature.sign}"
+                )
+            return curvature
+        value = self.default_curvature if curvature is None else curvature
+        return Curvature(value, learnable=learnable, sign=self.curvature_sign)
+
+    @property
+    def injectivity_radius(self) -> Tensor:
+        """Return pi / sqrt K for K > 0 and infinity otherwise: float64, shape ()."""
+        curvature = self.curvature()[0].detach()
+        positive = curvature > 0
+        return torch.where(positive, math.pi / torch.where(positive, curvature, 1).sqrt(), math.inf)
+
+    def like(self: Self, dim: int) -> Self:
+        """Return the same model in dimension `dim`, sharing this curvature module."""
+        return type(self)(dim, self.curvature)
+
+    def at(self: Self, curvature: Tensor) -> Self:
+        """Return an unchecked view of this manifold whose K is the tensor `curvature`.
+
+        For `torch.vmap` and derivatives over K: `vmap(lambda K: M.at(K).dist(x, y))(Ks)`.
+        """
+        view: Any = shallow_view(self)
+        view._modules["curvature"] = CurvatureView(curvature, self.curvature_sign)
+        return view
+
+    def same_as(self, other: nn.Module) -> bool:
+        """Tell whether `other` has the same model, dimension and curvature."""
+        return (
+            type(self) is type(other)
+            and isinstance(other, SpaceForm)
+            and self.dim == other.dim
+            and self.curvature.same_as(other.curvature)
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.dim}, curvature={self.curvature.extra_repr()})"
+
+    def _curvature_at(self, x: Tensor) -> Tensor:
+        """Return K as float64 (1,) on the device of `x`."""
+        return self.curvature(x.device)

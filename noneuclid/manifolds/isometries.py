@@ -1,0 +1,156 @@
+"""Isometries: maps between models of the same space, and random motions of one model.
+
+`isometry(A, B)` looks the pair of classes up in a registry; a new model registers its map with
+`@register_isometry(A, B)`. Every map comes with its tangent map.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from noneuclid.manifolds._base import HomogeneousManifold
+from noneuclid.manifolds.euclidean import Euclidean
+from noneuclid.manifolds.lorentz import Lorentz
+from noneuclid.manifolds.product import Product
+from noneuclid.manifolds.sphere import Sphere
+from noneuclid.manifolds.stereographic import PoincareBall, SphereProjection, Stereographic
+
+PointMap = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Isometry:
+    """A distance-preserving map from `source` to `target`: call it on points (*, S) -> (*, T)."""
+
+    source: HomogeneousManifold
+    target: HomogeneousManifold
+    point_map: PointMap
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map points."""
+        self.source._check(x)
+        return self.point_map(x)
+
+    def tangent(self, x: Tensor, v: Tensor) -> Tensor:
+        """Map a tangent vector at `x` to one at the image of `x`, by the derivative of the map."""
+        self.source._check(x, v)
+        x, v = torch.broadcast_tensors(x, v)
+        _, image = torch.func.jvp(self.point_map, (x,), (v.to(x.dtype),))
+        return self.target.proju(self.point_map(x), image)
+
+
+_Builder = Callable[..., PointMap]
+_REGISTRY: dict[tuple[type, type], _Builder] = {}
+
+
+def register_isometry(source: type, target: type) -> Callable[[_Builder], _Builder]:
+    """Register a function (A, B) -> point map as the isometry from class `source` to `target`.
+
+    Raises:
+        TypeError: the arguments are not manifold classes. ValueError: the pair is taken.
+    """
+    for cls in (source, target):
+        if not (isinstance(cls, type) and issubclass(cls, HomogeneousManifold)):
+            raise TypeError(f"register_isometry needs two manifold classes, got {cls!r}")
+    if (source, target) in _REGISTRY:
+        raise ValueError(f"an isometry {source.__name__} -> {target.__name__} is registered")
+
+    def register(builder: _Builder) -> _Builder:
+        _REGISTRY[source, target] = builder
+        return builder
+
+    return register
+
+
+def isometry(source: HomogeneousManifold, target: HomogeneousManifold) -> Isometry:
+    """Return the isometry that maps origin to origin and frame to frame.
+
+    `isometry(A, B)(x)` maps points, `.tangent(x, v)` tangent vectors.
+
+    Raises:
+        ValueError: no such map is registered, or dimension or curvature differ.
+    """
+    if source.dim != target.dim:
+        raise ValueError(f"no isometry between dimensions {source.dim} and {target.dim}")
+    if type(source) is type(target):
+        if not source.same_as(target):
+            raise ValueError(f"{source!r} and {target!r} are not isometric")
+        return Isometry(source, target, lambda x: x)
+    builder = _REGISTRY.get((type(source), type(target)))
+    if builder is None:
+        raise ValueError(
+            f"no isometry from {type(source).__name__} to {type(target).__name__} is known;"
+            " register one with register_isometry"
+        )
+    _check_curvatures(source, target)
+    return Isometry(source, target, builder(source, target))
+
+
+def _check_curvatures(source: HomogeneousManifold, target: HomogeneousManifold) -> None:
+    values = [float(m.curvature) if hasattr(m, "curvature") else 0.0 for m in (source, target)]
+    if abs(values[0] - values[1]) > 1e-6 * abs(values[0]):
+        raise ValueError(
+            f"no isometry between curvatures {values[0]:g} and {values[1]:g}: {source!r}, {target!r}"
+        )
+
+
+def _through_frame(source: HomogeneousManifold, target: HomogeneousManifold) -> PointMap:
+    """Map x to exp_o(log_o x) across the models, frame to frame: the isometry in every pair.
+
+    Accurate because the radius is carried as a number: a far point of the hyperboloid becomes a
+    ball point with the right gap, where xs / (1 + t) would be rounded to the rim.
+    """
+
+    def point_map(x: Tensor) -> Tensor:
+        return target.expmap0(target.from_frame(source.to_frame(source.logmap0(x))))
+
+    return point_map
+
+
+_HYPERBOLIC = (Lorentz, PoincareBall, Stereographic)
+_SPHERICAL = (Sphere, SphereProjection, Stereographic)
+_FLAT = (Euclidean, Stereographic)
+for _family in (_HYPERBOLIC, _SPHERICAL, _FLAT):
+    for _a in _family:
+        for _b in _family:
+            if _a is not _b and (_a, _b) not in _REGISTRY:
+                register_isometry(_a, _b)(_through_frame)
+
+
+@register_isometry(Product, Product)
+def _factorwise(source: Product, target: Product) -> PointMap:
+    maps = [isometry(a, b) for a, b in zip(source.factors, target.factors, strict=True)]
+    return lambda x: target.join([m(p) for m, p in zip(maps, source.split(x), strict=True)])
+
+
+def random_isometry(
+    manifold: HomogeneousManifold,
+    generator: torch.Generator | None = None,
+    *,
+    dtype: torch.dtype = torch.float64,
+) -> Isometry:
+    """Return a random motion of `manifold`: a random rotation about the origin, then a translation.
+
+    The rotation is uniform on O(n); the translation takes the origin to `manifold.random()` along
+    the geodesic, x -> exp_p(transp0(p, log_o x)). A product moves factor by factor.
+    """
+    if isinstance(manifold, Product):
+        motions = [random_isometry(f, generator, dtype=dtype) for f in manifold.factors]
+        return Isometry(
+            manifold,
+            manifold,
+            lambda x: manifold.join([m(p) for m, p in zip(motions, manifold.split(x), strict=True)]),
+        )
+    normal = torch.randn(manifold.dim, manifold.dim, generator=generator, dtype=torch.float64)
+    rotation, triangle = torch.linalg.qr(normal)
+    rotation = (rotation * triangle.diagonal().sign()).to(dtype)
+    place = manifold.random(generator=generator, dtype=dtype)
+
+    def move(x: Tensor) -> Tensor:
+        turned = manifold.to_frame(manifold.logmap0(x)) @ rotation.to(x).mT
+        point = place.to(x)
+        return manifold.expmap(point, manifold.transp0(point, manifold.from_frame(turned)))
+
+    return Isometry(manifold, manifold, move)

@@ -1,0 +1,25 @@
+"""Square root, norm and division that stay finite, in value and gradient, at their singularity.
+
+Each uses the double-where: the singular element is replaced *before* the function, so that the
+branch not taken has a finite derivative too (0 times infinity would be NaN).
+"""
+
+import torch
+from torch import Tensor
+
+
+def safe_sqrt(x: Tensor) -> Tensor:
+    """Return sqrt(max(x, 0)); the derivative is taken as 0 where x <= 0."""
+    positive = x > 0
+    return torch.where(positive, torch.where(positive, x, 1).sqrt(), 0)
+
+
+def safe_norm(x: Tensor) -> Tensor:
+    """Return |x| over the last axis, kept: (..., n) -> (..., 1); the derivative is 0 at x = 0."""
+    return safe_sqrt((x * x).sum(-1, keepdim=True))
+
+
+def safe_divide(numerator: Tensor, denominator: Tensor) -> Tensor:
+    """Return numerator / denominator, and 0 (with derivative 0) where the denominator is 0."""
+    zero = denominator == 0
+    return torch.where(zero, 0, numerator / torch.where(zero, 1, denominator))
