@@ -1,8 +1,7 @@
 """noneuclid: deep learning on Riemannian manifolds, exact to the edge of the number format.
 
-    import noneuclid as ne
-    H = ne.Lorentz(16)
-    P = ne.manifold("H16 x S4(2.0) x E32")
+Manifolds are at the top level (`import noneuclid as ne; ne.Lorentz(16)`); layers, optimizers and
+models are imported from their packages (`from noneuclid.optim import RiemannianAdam`).
 """
 
 from noneuclid._version import __version__

@@ -1,7 +1,8 @@
 """Manifolds: the contract, the spaces of constant curvature, products, maps between models."""
 
-from noneuclid.manifolds._base import GeodesicManifold, HomogeneousManifold, Manifold
+from noneuclid.manifolds._base import Manifold
 from noneuclid.manifolds._curvature import Curvature
+from noneuclid.manifolds._geodesic import GeodesicManifold, HomogeneousManifold
 from noneuclid.manifolds._space_form import SpaceForm
 from noneuclid.manifolds.checked import Checked, OffManifoldError
 from noneuclid.manifolds.euclidean import Euclidean

@@ -63,16 +63,16 @@ class Curvature(nn.Module):
         return float(self.forward().detach())
 
     def same_as(self, other: "Curvature") -> bool:
-        """Tell whether both have the same value, sign rule and learnability."""
+        """Tell whether both have the same value (to 1e-6 relative), sign rule and learnability."""
         return (
-            float(self) == float(other)
+            math.isclose(float(self), float(other), rel_tol=1e-6)
             and self.sign == other.sign
             and self.learnable == other.learnable
         )
 
     def extra_repr(self) -> str:
         """Return the arguments that build this curvature again."""
-        text = f"{float(self):.9g}"
+        text = f"{float(self):.7g}"
         return text + (", learnable=True" if self.learnable else "")
 
 

@@ -1,13 +1,14 @@
 """What all spaces of constant curvature share: dimension, curvature module, repr, comparison."""
 
+import copy
 import math
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from noneuclid.manifolds._base import HomogeneousManifold, shallow_view
 from noneuclid.manifolds._curvature import Curvature, CurvatureView
+from noneuclid.manifolds._geodesic import HomogeneousManifold
 
 Self = TypeVar("Self", bound="SpaceForm")
 
@@ -24,6 +25,7 @@ class SpaceForm(HomogeneousManifold):
         ValueError: `dim` < 1 or a curvature of the wrong sign for the model.
     """
 
+    curvature: Curvature
     curvature_sign: int = 0  # the sign K must have; 0: any
     default_curvature: float = 0.0
     _extra_coordinates: int = 0  # coordinates of a point beyond `dim`
@@ -38,7 +40,7 @@ class SpaceForm(HomogeneousManifold):
         self.point_shape = (dim + self._extra_coordinates,)
         self.curvature = self._curvature_module(curvature, learnable)
 
-    def _curvature_module(self, curvature: float | Curvature | None, learnable: bool) -> nn.Module:
+    def _curvature_module(self, curvature: float | Curvature | None, learnable: bool) -> Curvature:
         if isinstance(curvature, Curvature | CurvatureView):
             if curvature.sign != self.curvature_sign:
                 raise ValueError(
@@ -65,7 +67,8 @@ class SpaceForm(HomogeneousManifold):
 
         For `torch.vmap` and derivatives over K: `vmap(lambda K: M.at(K).dist(x, y))(Ks)`.
         """
-        view: Any = shallow_view(self)
+        view = copy.copy(self)  # shares everything but its table of sub-modules
+        view._modules = dict(self._modules)
         view._modules["curvature"] = CurvatureView(curvature, self.curvature_sign)
         return view
 

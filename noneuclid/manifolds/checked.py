@@ -13,7 +13,8 @@ class OffManifoldError(ValueError):
     """A tensor is not on the manifold; says the worst violation and where it is."""
 
 
-_POINTS = {  # which positional arguments of a method are points; the others are vectors at the first
+# How many leading arguments of a method are points; the others are vectors at the first.
+_POINTS = {
     "inner": 1,
     "norm": 1,
     "component_inner": 1,

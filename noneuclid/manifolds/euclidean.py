@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from noneuclid.manifolds._base import HomogeneousManifold
+from noneuclid.manifolds._geodesic import HomogeneousManifold
 from noneuclid.numerics import row_dot, safe_divide
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from noneuclid.manifolds._base import HomogeneousManifold
+from noneuclid.manifolds._geodesic import HomogeneousManifold
+from noneuclid.manifolds._space_form import SpaceForm
 from noneuclid.manifolds.euclidean import Euclidean
 from noneuclid.manifolds.lorentz import Lorentz
 from noneuclid.manifolds.product import Product
@@ -37,8 +38,8 @@ class Isometry:
         """Map a tangent vector at `x` to one at the image of `x`, by the derivative of the map."""
         self.source._check(x, v)
         x, v = torch.broadcast_tensors(x, v)
-        _, image = torch.func.jvp(self.point_map, (x,), (v.to(x.dtype),))
-        return self.target.proju(self.point_map(x), image)
+        y, image = torch.func.jvp(self.point_map, (x,), (v.to(x.dtype),))[:2]
+        return self.target.proju(y, image)
 
 
 _Builder = Callable[..., PointMap]
@@ -89,10 +90,11 @@ def isometry(source: HomogeneousManifold, target: HomogeneousManifold) -> Isomet
 
 
 def _check_curvatures(source: HomogeneousManifold, target: HomogeneousManifold) -> None:
-    values = [float(m.curvature) if hasattr(m, "curvature") else 0.0 for m in (source, target)]
+    values = [float(m.curvature) if isinstance(m, SpaceForm) else 0.0 for m in (source, target)]
     if abs(values[0] - values[1]) > 1e-6 * abs(values[0]):
         raise ValueError(
-            f"no isometry between curvatures {values[0]:g} and {values[1]:g}: {source!r}, {target!r}"
+            f"no isometry between curvatures {values[0]:g} and {values[1]:g}:"
+            f" {source!r}, {target!r}"
         )
 
 
@@ -122,7 +124,17 @@ for _family in (_HYPERBOLIC, _SPHERICAL, _FLAT):
 @register_isometry(Product, Product)
 def _factorwise(source: Product, target: Product) -> PointMap:
     maps = [isometry(a, b) for a, b in zip(source.factors, target.factors, strict=True)]
-    return lambda x: target.join([m(p) for m, p in zip(maps, source.split(x), strict=True)])
+    return _side_by_side(target, maps)
+
+
+def _side_by_side(target: Product, maps: list[Isometry]) -> PointMap:
+    """Apply one map per factor; source and target split a point at the maps' own widths."""
+    widths = [m.source.point_shape[0] for m in maps]
+
+    def point_map(x: Tensor) -> Tensor:
+        return target.join([m(p) for m, p in zip(maps, x.split(widths, -1), strict=True)])
+
+    return point_map
 
 
 def random_isometry(
@@ -138,11 +150,7 @@ def random_isometry(
     """
     if isinstance(manifold, Product):
         motions = [random_isometry(f, generator, dtype=dtype) for f in manifold.factors]
-        return Isometry(
-            manifold,
-            manifold,
-            lambda x: manifold.join([m(p) for m, p in zip(motions, manifold.split(x), strict=True)]),
-        )
+        return Isometry(manifold, manifold, _side_by_side(manifold, motions))
     normal = torch.randn(manifold.dim, manifold.dim, generator=generator, dtype=torch.float64)
     rotation, triangle = torch.linalg.qr(normal)
     rotation = (rotation * triangle.diagonal().sign()).to(dtype)

@@ -6,6 +6,7 @@ assign=True)`, `to_empty` from the meta device); a registration hook and `restor
 mark back from the module's record. A lost mark would silently train in the wrong geometry.
 """
 
+import copy
 from typing import Any
 
 import torch
@@ -37,6 +38,7 @@ class ManifoldParameter(nn.Parameter):
     def __new__(
         cls, data: Tensor, manifold: Manifold, requires_grad: bool = True
     ) -> "ManifoldParameter":
+        """Check the trailing shape and the dtype of `data` and attach the manifold."""
         if not isinstance(manifold, Manifold):
             raise TypeError(
                 f"ManifoldParameter needs a noneuclid manifold, got {type(manifold).__name__}"
@@ -46,13 +48,12 @@ class ManifoldParameter(nn.Parameter):
         parameter.manifold = manifold
         return parameter
 
-    __torch_function__ = torch._C._disabled_torch_function_impl  # results are plain tensors
+    # Results of operations are plain tensors.
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "ManifoldParameter":
         if id(self) in memo:
             return memo[id(self)]
-        import copy
-
         data = self.data.clone(memory_format=torch.preserve_format)
         result = ManifoldParameter(data, copy.deepcopy(self.manifold, memo), self.requires_grad)
         memo[id(self)] = result
@@ -105,4 +106,5 @@ def _remember(module: nn.Module, name: str, parameter: nn.Parameter | None) -> n
     return ManifoldParameter(parameter.data, manifold, parameter.requires_grad)
 
 
-register_module_parameter_registration_hook(_remember)
+# torch types the hook as returning None although it documents a replacement parameter.
+register_module_parameter_registration_hook(_remember)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from noneuclid.manifolds._base import HomogeneousManifold
+from noneuclid.manifolds._geodesic import HomogeneousManifold
 
 
 class Product(HomogeneousManifold):
@@ -21,6 +21,8 @@ class Product(HomogeneousManifold):
         ValueError: no factor. TypeError: a factor without origin.
     """
 
+    factors: Sequence[HomogeneousManifold]
+
     def __init__(self, *factors: HomogeneousManifold) -> None:
         super().__init__()
         if not factors:
@@ -30,14 +32,14 @@ class Product(HomogeneousManifold):
                 raise TypeError(
                     f"Product needs manifolds with an origin, got {type(factor).__name__}"
                 )
-        self.factors = nn.ModuleList(factors)
+        self.factors = nn.ModuleList(factors)  # type: ignore[assignment]  # it is a Sequence
         self.dim = sum(factor.dim for factor in factors)
         self.widths = tuple(factor.point_shape[0] for factor in factors)
         self.dims = tuple(factor.dim for factor in factors)
         self.point_shape = (sum(self.widths),)
 
     def split(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Return the factors' parts of points or vectors: (*, sum widths) -> tuple of (*, width)."""
+        """Return the factors' parts of points or vectors: (*, S) -> tuple of (*, width)."""
         self._check(x)
         return x.split(self.widths, dim=-1)
 
@@ -142,7 +144,8 @@ class Product(HomogeneousManifold):
         return self.join([factor._from_frame(part) for factor, part in parts])
 
     def _to_frame(self, u: Tensor) -> Tensor:
-        return torch.cat([f._to_frame(p) for f, p in zip(self.factors, self.split(u), strict=True)], -1)
+        parts = zip(self.factors, self.split(u), strict=True)
+        return torch.cat([factor._to_frame(part) for factor, part in parts], dim=-1)
 
     def _random(
         self,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from noneuclid.manifolds._base import HomogeneousManifold
+from noneuclid.manifolds._geodesic import HomogeneousManifold
 from noneuclid.manifolds.euclidean import Euclidean
 from noneuclid.manifolds.lorentz import Lorentz
 from noneuclid.manifolds.product import Product

@@ -13,6 +13,7 @@ from noneuclid.numerics import (
     safe_sqrt,
     sinck,
     wide,
+    with_derivative_of,
 )
 
 
@@ -35,7 +36,7 @@ class Sphere(SpaceForm):
         x = wide(x)
         square = row_dot(x, x)
         axis = torch.cat([torch.ones_like(x[..., :1]), torch.zeros_like(x[..., 1:])], dim=-1)
-        present = square > 0
+        present = square != 0  # true for NaN, which must stay visible
         return torch.where(present, x / torch.where(present, square, 1).sqrt(), axis)
 
     def _radius(self, x: Tensor) -> Tensor:
@@ -51,7 +52,8 @@ class Sphere(SpaceForm):
         """Return the direction at norm K^-1/2; a point within rounding of it is left alone."""
         square = self._curvature_at(x) * row_dot(x, x)
         there = (square - 1).abs() < 4 * torch.finfo(dtype).eps
-        return torch.where(there, x, (self._radius(x) * self._direction(x)).to(x.dtype))
+        moved = (self._radius(x) * self._direction(x)).to(x.dtype)
+        return torch.where(there, with_derivative_of(x, moved), moved)
 
     def _proju(self, x: Tensor, u: Tensor) -> Tensor:
         return self._across(self._direction(x), u).to(u.dtype)
@@ -70,8 +72,8 @@ class Sphere(SpaceForm):
         across = self._across(self._direction(x), u)
         z = self._curvature_at(x) * row_dot(across, across)
         moved = cosk(z) * (self._radius(x) * self._direction(x)) + sinck(z) * across
-        still = (z == 0).expand(moved.shape)
-        return self._projx(torch.where(still, wide(x), moved).to(x.dtype), dtype)
+        moved = torch.where(z == 0, with_derivative_of(wide(x), moved), moved)
+        return self._projx(moved.to(x.dtype), dtype)
 
     def _chords(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return (sin^2, cos^2) of half the angle between x and y, each to full accuracy."""
@@ -162,7 +164,8 @@ class Sphere(SpaceForm):
         return (self._radius(normal) * self._direction(normal)).to(dtype)
 
     def _random_tangent(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        return self._proju(x, torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device))
+        normal = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+        return self._proju(x, normal)
 
     def _violation(self, x: Tensor) -> Tensor:
         return (self._curvature_at(x) * row_dot(x, x) - 1).abs()[..., 0] / 2

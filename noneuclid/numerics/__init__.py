@@ -1,4 +1,4 @@
-"""Scalar functions and row sums whose rounding error is known: the leaf every other package rests on."""
+"""Scalar functions and row sums of known rounding error, on which every other package rests."""
 
 from noneuclid.numerics.precision import (
     is_half,
@@ -8,7 +8,7 @@ from noneuclid.numerics.precision import (
     working_dtype,
 )
 from noneuclid.numerics.rows import direction_chord, gap, row_dot
-from noneuclid.numerics.safe import safe_divide, safe_norm, safe_sqrt
+from noneuclid.numerics.safe import safe_divide, safe_norm, safe_sqrt, with_derivative_of
 from noneuclid.numerics.trig import asinck, cosk, half_turn, sinck, tanck, turn
 
 __all__ = [
@@ -28,5 +28,6 @@ __all__ = [
     "tolerance",
     "turn",
     "wide",
+    "with_derivative_of",
     "working_dtype",
 ]

@@ -64,7 +64,7 @@ def largest_norm(dtype: torch.dtype, family: str) -> tuple[float, float]:
 
 def radius_of_shell(dtype: torch.dtype, family: str) -> float:
     """Return the distance from the origin of the last shell, in units of the curvature radius."""
-    limit, target = largest_norm(dtype, family)
+    target = largest_norm(dtype, family)[1]
     if family == "ball":
         return math.log1p(target) - math.log1p(-target)
     if family == "hyperboloid":

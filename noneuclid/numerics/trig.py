@@ -35,7 +35,9 @@ def _regions(z: Tensor, near: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return small, circular, hyperbolic, is_near
 
 
-def _pick(z: Tensor, is_near: Tensor, series: Tensor, circular: Tensor, hyperbolic: Tensor) -> Tensor:
+def _pick(
+    z: Tensor, is_near: Tensor, series: Tensor, circular: Tensor, hyperbolic: Tensor
+) -> Tensor:
     return torch.where(is_near, series, torch.where(z > 0, circular, hyperbolic))
 
 
