@@ -17,13 +17,19 @@ from noneuclid.manifolds.parameter import ManifoldParameter, manifold_of, restor
 from noneuclid.manifolds.product import Product
 from noneuclid.manifolds.signature import manifold
 from noneuclid.manifolds.sphere import Sphere
-from noneuclid.manifolds.stereographic import PoincareBall, SphereProjection, Stereographic
+from noneuclid.manifolds.stereographic import (
+    GyrovectorSpace,
+    PoincareBall,
+    SphereProjection,
+    Stereographic,
+)
 
 __all__ = [
     "Checked",
     "Curvature",
     "Euclidean",
     "GeodesicManifold",
+    "GyrovectorSpace",
     "HomogeneousManifold",
     "Isometry",
     "Lorentz",

@@ -191,7 +191,8 @@ class Manifold(nn.Module, ABC):
 
     def _component_inner(self, x: Tensor, u: Tensor) -> Tensor:
         square = self._inner(x, u, u).to(u.dtype)
-        return square[(..., *(None,) * len(self.point_shape))].expand(u.shape)
+        shape = torch.broadcast_shapes(x.shape, u.shape)
+        return square[(..., *(None,) * len(self.point_shape))].expand(shape)
 
     # -- checking --------------------------------------------------------------------------------
 

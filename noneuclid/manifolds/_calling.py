@@ -1,5 +1,6 @@
 """What every public method does before and after its formula: check, promote, round back."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,7 +19,13 @@ def final(method: Method) -> Method:
 
 
 def reject_overrides(cls: type) -> None:
-    """Raise TypeError if `cls` overrides a final method of one of its bases."""
+    """Raise TypeError if `cls` subclasses a concrete manifold or overrides a final method."""
+    for base in cls.__mro__[1:]:
+        if "_projx" in dir(base) and not inspect.isabstract(base):
+            raise TypeError(
+                f"{cls.__name__} subclasses {base.__name__}, which is final;"
+                " wrap it, or subclass the abstract class it is made from"
+            )
     for name, member in vars(cls).items():
         if getattr(member, "__final__", False):
             continue

@@ -41,7 +41,8 @@ class StereographicFormulas(SpaceForm):
         beyond = torch.where(
             hyperbolic, gap(x, curvature) < (1 - ball) * (1 + ball), square > sphere * sphere
         )
-        target = torch.where(hyperbolic, ball_target, sphere_target)
+        sphere_targets = torch.full_like(curvature, sphere_target)  # float64: a bare where is not
+        target = torch.where(hyperbolic, ball_target, sphere_targets)
         factor = target / torch.where(beyond, square, 1).sqrt()
         return torch.where(beyond, (wide(x) * factor).to(x.dtype), x)
 
@@ -243,13 +244,14 @@ class StereographicFormulas(SpaceForm):
 
     # -- random and checks -----------------------------------------------------------------------
 
-    def _random(
+    def _random_near_origin(
         self,
         size: tuple[int, ...],
         generator: torch.Generator | None,
         dtype: torch.dtype,
         device: torch.device,
     ) -> Tensor:
+        """Draw exp_o of a normal vector whose root mean square length is min(1, |K|^-1/2)."""
         normal = torch.randn(*size, self.dim, generator=generator, dtype=dtype, device=device)
         spread = 1 / (2 * self.dim**0.5 * self.curvature(device).abs().clamp(min=1).sqrt())
         return self._expmap0(normal * spread.to(dtype), dtype)
@@ -260,7 +262,7 @@ class StereographicFormulas(SpaceForm):
 
     def _violation(self, x: Tensor) -> Tensor:
         moved = self._projx(x, x.dtype)
-        return ((x - moved).abs().amax(-1)) / moved.abs().amax(-1).clamp(min=1e-30)
+        return safe_divide((x - moved).abs().amax(-1), moved.abs().amax(-1))
 
     def _tangent_violation(self, x: Tensor, u: Tensor) -> Tensor:
         return torch.zeros(torch.broadcast_shapes(x.shape, u.shape)[:-1], device=x.device)

@@ -54,7 +54,7 @@ class Euclidean(HomogeneousManifold):
         return product.expand(torch.broadcast_shapes(x.shape[:-1], product.shape))
 
     def _component_inner(self, x: Tensor, u: Tensor) -> Tensor:
-        return u * u
+        return (u * u).expand(torch.broadcast_shapes(x.shape, u.shape))
 
     def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
         return g.expand(torch.broadcast_shapes(x.shape, g.shape))

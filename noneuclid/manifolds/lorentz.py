@@ -46,8 +46,8 @@ class _Pair:
 class Lorentz(SpaceForm):
     """The hyperboloid model of H^n, K < 0; points have n + 1 coordinates, time first.
 
-    `random`: exp_o of a normal vector whose expected length is |K|^-1/2. `proju` keeps the space
-    part and rewrites the time entry; gradients go through `egrad2rgrad`, which accepts any
+    `random`: exp_o of a normal vector with root mean square length |K|^-1/2. `proju` keeps the
+    space part and rewrites the time entry; gradients go through `egrad2rgrad`, which accepts any
     ambient gradient (its time entry may be 0).
     Accuracy: float32 distances are right to 1e-6 relative up to radius 30 |K|^-1/2; of near pairs
     to a few eps max(1, e^R / d), what the coordinates themselves resolve.
@@ -64,13 +64,17 @@ class Lorentz(SpaceForm):
         return wide(x[..., 1:]) * (-self._curvature_at(x)).sqrt()
 
     def _with_time(self, space: Tensor, dtype: torch.dtype) -> Tensor:
-        """Return the point with this space part (*, n), moved to the last shell if beyond."""
+        """Return the point with this space part (*, n), moved to the last shell if beyond.
+
+        The time entry belongs to the space part as it will be stored, after rounding to `dtype`.
+        """
         curvature = self._curvature_at(space)
         limit, target = largest_norm(dtype, "hyperboloid")
         square = row_dot(space, space)
         beyond = -curvature * square > limit * limit
         factor = target / (-curvature * torch.where(beyond, square, 1)).sqrt()
         space = torch.where(beyond, (wide(space) * factor).to(space.dtype), space)
+        space = space.to(dtype).to(space.dtype)
         time = (row_dot(space, space) - 1 / curvature).sqrt()
         return torch.cat([time.to(space.dtype), space], dim=-1)
 
@@ -96,15 +100,17 @@ class Lorentz(SpaceForm):
     def _space_inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
         """Return us.vs - (xs.us)(xs.vs)/t^2, its radial and tangential parts apart.
 
-        The difference cancels by e^2R for radial vectors: far out, the tangential rest
-        us - (us.x/|x|^2) x is formed first and the radial part enters divided by t^2.
+        The difference cancels by e^2R for radial vectors: far out, with e = xs/|xs|, the
+        tangential rest us - (us.e) e is formed first and the radial part enters divided by t^2.
         """
-        xx, xu, xv = row_dot(x, x), row_dot(x, u), row_dot(x, v)
+        xx = row_dot(x, x)
         far = xx > _NEAR_ORIGIN
-        square = torch.where(far, xx, 1)
-        across = row_dot(u - xu / square * x, v - xv / square * x)
-        apart = across + xu * (xv / square) / (1 + xx)
-        return torch.where(far, apart, row_dot(u, v) - xu * xv / (1 + xx))
+        near = torch.where(far, 0, x)
+        plain = row_dot(u, v) - row_dot(near, u) * row_dot(near, v) / (1 + row_dot(near, near))
+        outward = x / torch.where(far, xx, 1).sqrt()
+        u_out, v_out = row_dot(outward, u), row_dot(outward, v)
+        across = row_dot(u - u_out * outward, v - v_out * outward)
+        return torch.where(far, across + u_out * v_out / (1 + xx), plain)
 
     def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
         """Return (1 - K xs xs^T) applied to gs + g_t xs / t: the inverse metric in space parts."""
@@ -167,32 +173,39 @@ class Lorentz(SpaceForm):
         return self._with_vector_time(x, scale.to(x.dtype) * difference + pull * x[..., 1:])
 
     def _transp(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
-        """Return v + <y, v> / (1 + cosh d) (x + y), Lorentz product in space parts.
-
-        <y, v> t_x = t_x d_across.v + (x.v/|x|)(sinh(r_y - r_x) - t_x (|y| - y.x/|x|)), because the
-        plain product cancels by e^2R.
-        """
+        """Return v + <y, v> / (1 + cosh d) (x + y), Lorentz product in space parts."""
         pair = self._pair(x, y)
         vector = wide(v[..., 1:])
-        xv, xd = row_dot(pair.x, vector), row_dot(pair.x, pair.difference)
+        both = wide(x[..., 1:]) + wide(y[..., 1:])
+        weight = self._pairing(pair, vector) / (2 * (1 + pair.half))
+        weight = weight * (-self._curvature_at(x)).sqrt()
+        return self._with_vector_time(y, (vector + weight * both).to(v.dtype))
+
+    def _pairing(self, pair: _Pair, vector: Tensor) -> Tensor:
+        """Return the Lorentz product <y, v> of y with a vector at x; the plain sum cancels by e^2R.
+
+        With e = xs/|xs|: <y, v> = d_across.v + (e.v) (sinh(r_y - r_x)/t_x - (|y| - y.e)), and
+        |y| - y.e = |d_across|^2 / (|y| + y.e) where y.e > 0.
+        """
+        xv = row_dot(pair.x, vector)
         plain = row_dot(pair.difference, vector)
-        plain = plain - xv / pair.x_time * pair.growth / (pair.x_time + pair.y_time)
+        plain = plain - xv / pair.x_time * (pair.growth / (pair.x_time + pair.y_time))
         far = torch.minimum(pair.x_norm, pair.y_norm).square() > _NEAR_ORIGIN
         x_norm = torch.where(far, pair.x_norm, 1)
-        across = pair.difference - xd / x_norm.square() * pair.x
-        along = x_norm + xd / x_norm  # the part of y along x
-        sum_along = pair.y_norm + along
+        outward = pair.x / x_norm
+        outward_step = row_dot(outward, pair.difference)
+        across = pair.difference - outward_step * outward
+        along = x_norm + outward_step  # y.e
+        ahead = along > 0
         shortfall = torch.where(
-            along > 0,
-            row_dot(across, across) / torch.where(along > 0, sum_along, 1),
+            ahead,
+            row_dot(across, across) / torch.where(ahead, pair.y_norm + along, 1),
             pair.y_norm - along,
         )
         sweep = pair.growth / torch.where(far, x_norm * pair.y_time + pair.y_norm * pair.x_time, 1)
-        apart = row_dot(across, vector) + xv / x_norm * (sweep / pair.x_time - shortfall)
-        product = torch.where(far, apart, plain)
-        weight = product / (2 * (1 + pair.half)) * (-self._curvature_at(x)).sqrt()
-        both = wide(x[..., 1:]) + wide(y[..., 1:])
-        return self._with_vector_time(y, (vector + weight * both).to(v.dtype))
+        apart = row_dot(across, vector)
+        apart = apart + row_dot(outward, vector) * (sweep / pair.x_time - shortfall)
+        return torch.where(far, apart, plain)
 
     def _midpoint(self, x: Tensor, w: Tensor, dtype: torch.dtype) -> Tensor:
         """Return the Lorentz centroid sum w x / |sum w x|. Source: [chen2022fully] Eq. (8)."""
@@ -235,15 +248,16 @@ class Lorentz(SpaceForm):
         return self._with_vector_time(y, (vector + weight * base).to(u.dtype))
 
     def _transp0back(self, x: Tensor, u: Tensor) -> Tensor:
-        """Return us - (xs.us) xs / (t (1 + t)); its radial part is formed apart, as x.u/(|x| t)."""
+        """Return us - (xs.us) xs / (t (1 + t)); far out its radial part apart, (e.u / t) e."""
         base = self._unit_space(x)
         vector = wide(u[..., 1:])
-        xx, xu = row_dot(base, base), row_dot(base, vector)
+        xx = row_dot(base, base)
         time = (1 + xx).sqrt()
         far = xx > _NEAR_ORIGIN
-        square = torch.where(far, xx, 1)
-        apart = (vector - xu / square * base) + xu / (square * time) * base
-        plain = vector - xu / (time * (1 + time)) * base
+        outward = base / torch.where(far, xx, 1).sqrt()
+        radial = row_dot(outward, vector)
+        apart = (vector - radial * outward) + radial / time * outward
+        plain = vector - row_dot(base, vector) / (time * (1 + time)) * base
         space = torch.where(far, apart, plain).to(u.dtype)
         return torch.cat([torch.zeros_like(space[..., :1]), space], dim=-1)
 
@@ -277,4 +291,4 @@ class Lorentz(SpaceForm):
 
     def _tangent_violation(self, x: Tensor, u: Tensor) -> Tensor:
         moved = self._proju(x, u)
-        return (u - moved)[..., 0].abs() / moved.abs().amax(-1).clamp(min=1e-30)
+        return safe_divide((u - moved)[..., 0].abs(), moved.abs().amax(-1))

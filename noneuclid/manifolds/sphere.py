@@ -96,7 +96,10 @@ class Sphere(SpaceForm):
         minus, plus = other - direction, other + direction
         near = sine2 <= cosine2
         part = torch.where(near, minus + 2 * sine2 * direction, plus - 2 * cosine2 * direction)
-        antipodal = ~near & (row_dot(part, part) == 0)
+        # What rounding left along x would pass for a direction once the part across is as small.
+        part = self._across(direction, part)
+        smallest = torch.finfo(torch.float64).eps ** 2
+        antipodal = ~near & (row_dot(part, part) <= smallest)
         axis = torch.zeros_like(direction).scatter(
             -1, direction.detach().abs().argmin(-1, keepdim=True), 1.0
         )

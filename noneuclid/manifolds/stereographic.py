@@ -60,11 +60,20 @@ class Stereographic(GyrovectorSpace):
     """The kappa-stereographic model, K of any sign; the sign may change while K learns.
 
     Points beyond the last shell (of the ball for K < 0) are read as their projection. `random`:
-    exp_o of a normal vector whose expected length is min(1, |K|^-1/2).
+    exp_o of a normal vector with root mean square length min(1, |K|^-1/2).
     Accuracy: float32 distances are right to 1e-6 relative up to radius 16 |K|^-1/2 (K < 0), near
     pairs included; values and dK derivatives are continuous through K = 0.
     Source: [bachmann2020constant].
     """
+
+    def _random(
+        self,
+        size: tuple[int, ...],
+        generator: torch.Generator | None,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> Tensor:
+        return self._random_near_origin(size, generator, dtype, device)
 
 
 class PoincareBall(GyrovectorSpace):
@@ -75,6 +84,15 @@ class PoincareBall(GyrovectorSpace):
 
     curvature_sign = -1
     default_curvature = -1.0
+
+    def _random(
+        self,
+        size: tuple[int, ...],
+        generator: torch.Generator | None,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> Tensor:
+        return self._random_near_origin(size, generator, dtype, device)
 
 
 class SphereProjection(GyrovectorSpace):

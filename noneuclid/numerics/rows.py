@@ -35,25 +35,29 @@ def gap(x: Tensor, curvature: Tensor) -> Tensor:
     # The correction is a rounding error, constant for every derivative.
     with torch.no_grad():
         correction = _unrounded_gap(x, curvature) - plain
+        # The error-free product overflows beyond 1e146, far off any ball.
+        correction = torch.where(correction.isfinite(), correction, 0)
     return plain + correction.detach()
 
 
 def direction_chord(x: Tensor, y: Tensor) -> Tensor:
     """Return |x/|x| - y/|y||^2, the squared chord between two directions: -> (..., 1).
 
-    Formula: |w|^2 / |y|^2 with w = (y - x) - (|y| - |x|)/|x| x and
-    |y| - |x| = (y - x).(y + x) / (|y| + |x|), so near directions keep their relative accuracy
-    where the difference of the two unit vectors would cancel. It is 0 where x or y is 0.
+    Formula: |w|^2 with w = ((y - x) - (|y| - |x|)/|x| x) / |y| and
+    |y| - |x| = (y - x).(y + x) / (|y| + |x|): near directions keep their relative accuracy, where
+    the difference of the two unit vectors would cancel. Where the norms differ by more than a
+    factor 2, y - x has lost digits of the smaller one and w is that difference of unit vectors.
+    The chord is 0 where x or y is 0.
     """
     x, y = wide(x), wide(y)
     difference = y - x
     x_norm, y_norm = safe_sqrt(row_dot(x, x)), safe_sqrt(row_dot(y, y))
     growth = safe_divide(row_dot(difference, y + x), y_norm + x_norm)
-    across = difference - safe_divide(growth, x_norm) * x
-    # Normalised before squaring: |y|^2 may be beyond the range that a fourth power would need.
-    across = safe_divide(across, y_norm)
-    chord = row_dot(across, across)
-    return torch.where((x_norm > 0) & (y_norm > 0), chord, 0)
+    x_unit, y_unit = safe_divide(x, x_norm), safe_divide(y, y_norm)
+    alike = (x_norm < 2 * y_norm) & (y_norm < 2 * x_norm)
+    across = safe_divide(difference - growth * x_unit, y_norm)
+    across = torch.where(alike, across, y_unit - x_unit)
+    return torch.where((x_norm > 0) & (y_norm > 0), row_dot(across, across), 0)
 
 
 def _unrounded_gap(x: Tensor, curvature: Tensor) -> Tensor:
