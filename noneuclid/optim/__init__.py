@@ -1,0 +1,6 @@
+"""Optimizers: torch.optim on ordinary parameters, Riemannian steps on marked ones."""
+
+from noneuclid.optim.adam import RiemannianAdam
+from noneuclid.optim.sgd import RiemannianSGD
+
+__all__ = ["RiemannianAdam", "RiemannianSGD"]
