@@ -3,13 +3,17 @@
 All take (..., n) and return float64 row scalars (..., 1), which broadcast against the rows.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from noneuclid.numerics.blocks import in_row_blocks
 from noneuclid.numerics.precision import wide
 from noneuclid.numerics.safe import safe_divide, safe_sqrt
 
 _SPLITTER = 2.0**27 + 1  # Veltkamp's constant for float64: 53 bits into 26 + 26 and a sign
+_BLOCK = 2**15  # elements that are widened at a time: 256 KiB, which stays in the cache
 
 
 def row_dot(x: Tensor, y: Tensor) -> Tensor:
@@ -17,7 +21,9 @@ def row_dot(x: Tensor, y: Tensor) -> Tensor:
 
     Accuracy: products of float32 rows are exact, so the error is that of a float64 sum.
     """
-    return (wide(x) * wide(y)).sum(-1, keepdim=True)
+    if torch.compiler.is_compiling():
+        return (wide(x) * wide(y)).sum(-1, keepdim=True)
+    return _RowDot.apply(x, y)
 
 
 def gap(x: Tensor, curvature: Tensor) -> Tensor:
@@ -58,6 +64,70 @@ def direction_chord(x: Tensor, y: Tensor) -> Tensor:
     across = safe_divide(difference - growth * x_unit, y_norm)
     across = torch.where(alike, across, y_unit - x_unit)
     return torch.where((x_norm > 0) & (y_norm > 0), row_dot(across, across), 0)
+
+
+def _dot(x: Tensor, y: Tensor) -> Tensor:
+    return (wide(x) * wide(y)).sum(-1, keepdim=True)
+
+
+class _RowDot(torch.autograd.Function):
+    """Row products; its derivative is `_RowScale`, and the other way round, to any order."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor) -> Tensor:
+        return in_row_blocks(_dot, x, y, elements=_BLOCK)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, y = ctx.saved_tensors
+        needs_x, needs_y = ctx.needs_input_grad
+        return (
+            _RowScale.apply(g, y, x.dtype).sum_to_size(x.shape) if needs_x else None,
+            _RowScale.apply(g, x, y.dtype).sum_to_size(y.shape) if needs_y else None,
+        )
+
+    @staticmethod
+    def jvp(ctx: Any, x_dot: Tensor, y_dot: Tensor) -> Tensor:
+        x, y = ctx.saved_tensors
+        return _RowDot.apply(x_dot, y) + _RowDot.apply(x, y_dot)
+
+
+class _RowScale(torch.autograd.Function):
+    """s y for float64 row scalars s (..., 1), rounded once to a given dtype."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(s: Tensor, y: Tensor, dtype: torch.dtype) -> Tensor:
+        return in_row_blocks(lambda s, y: (s * y).to(dtype), s, y, elements=_BLOCK)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Any], output: Tensor) -> None:
+        s, y, ctx.dtype = inputs
+        ctx.save_for_backward(s, y)
+        ctx.save_for_forward(s, y)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        s, y = ctx.saved_tensors
+        needs_s, needs_y, _ = ctx.needs_input_grad
+        return (
+            _RowDot.apply(g, y).sum_to_size(s.shape) if needs_s else None,
+            _RowScale.apply(s, g, y.dtype).sum_to_size(y.shape) if needs_y else None,
+            None,
+        )
+
+    @staticmethod
+    def jvp(ctx: Any, s_dot: Tensor, y_dot: Tensor, _: None) -> Tensor:
+        s, y = ctx.saved_tensors
+        return _RowScale.apply(s_dot, y, ctx.dtype) + _RowScale.apply(s, y_dot, ctx.dtype)
 
 
 def _unrounded_gap(x: Tensor, curvature: Tensor) -> Tensor:
