@@ -113,8 +113,9 @@ class Manifold(nn.Module, ABC):
         """Return random points (*size, S); each manifold documents its law. Full support."""
         dtype = dtype or torch.get_default_dtype()
         working = to_working((torch.empty((), dtype=dtype),), dtype)[0].dtype
+        device = torch.device(device or torch.get_default_device())
         with torch.no_grad():
-            x = self._random(size, generator, working, torch.device(device or "cpu"))
+            x = self._random(size, generator, working, device)
             return self._call(self._projx, x.to(dtype), returns="point") if x.dtype != dtype else x
 
     @final

@@ -105,7 +105,7 @@ class HomogeneousManifold(GeodesicManifold):
     ) -> Tensor:
         """Return the origin, repeated: (*size, S)."""
         dtype = dtype or torch.get_default_dtype()
-        return self._origin(size, dtype, torch.device(device or "cpu"))
+        return self._origin(size, dtype, torch.device(device or torch.get_default_device()))
 
     @final
     def expmap0(self, u: Tensor) -> Tensor:

@@ -13,22 +13,36 @@ class OffManifoldError(ValueError):
     """A tensor is not on the manifold; says the worst violation and where it is."""
 
 
-# How many leading arguments of a method are points; the others are vectors at the first.
-_POINTS = {
-    "inner": 1,
-    "norm": 1,
-    "component_inner": 1,
-    "retr": 1,
-    "expmap": 1,
-    "transp": 2,
-    "logmap": 2,
-    "dist": 2,
-    "dist2": 2,
-    "cdist": 2,
-    "logmap0": 1,
-    "dist0": 1,
+# What the tensor arguments of a method are: a point, a vector at the first point, or anything.
+_ARGUMENTS = {
+    "inner": "pvv",
+    "norm": "pv",
+    "component_inner": "pv",
+    "proju": "pa",
+    "egrad2rgrad": "pa",
+    "random_tangent": "p",
+    "retr": "pv",
+    "transp": "ppv",
+    "retr_transp": "pv",
+    "expmap": "pv",
+    "logmap": "pp",
+    "dist": "pp",
+    "dist2": "pp",
+    "cdist": "pp",
+    "geodesic": "ppa",
+    "midpoint": "pa",
+    "logmap0": "p",
+    "dist0": "p",
+    "transp0": "pa",
+    "transp0back": "pv",
+    "lambda_x": "p",
+    "mobius_add": "pp",
+    "gyration": "ppv",
+    "coadd": "pp",
 }
-_RETURNS_POINT = frozenset({"projx", "retr", "expmap", "expmap0", "midpoint", "random"})
+_RETURNS_POINT = frozenset(
+    {"projx", "retr", "expmap", "expmap0", "geodesic", "midpoint", "random", "mobius_add", "coadd"}
+)
 
 
 class Checked(nn.Module):
@@ -53,16 +67,17 @@ class Checked(nn.Module):
             return super().__getattr__(name)
         except AttributeError:
             member = getattr(super().__getattr__("manifold"), name)
-        return self._guard(name, member) if name in _POINTS or name in _RETURNS_POINT else member
+        guarded = name in _ARGUMENTS or name in _RETURNS_POINT
+        return self._guard(name, member) if guarded else member
 
     def _guard(self, name: str, method: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def guarded(*args: Any, **kwargs: Any) -> Tensor:
-            count = _POINTS.get(name, 0)
-            tensors = [a for a in args if isinstance(a, Tensor)]
-            for position, x in enumerate(tensors[:count]):
-                self._require_points(x, f"argument {position + 1} of {name}")
-            for position, u in enumerate(tensors[count:] if count else []):
-                self._require_vectors(tensors[0], u, f"argument {count + position + 1} of {name}")
+            kinds = _ARGUMENTS.get(name, "")
+            for position, (kind, tensor) in enumerate(zip(kinds, args, strict=False), start=1):
+                if kind == "p":
+                    self._require_points(tensor, f"argument {position} of {name}")
+                elif kind == "v" and tensor is not None:
+                    self._require_vectors(args[0], tensor, f"argument {position} of {name}")
             result = method(*args, **kwargs)
             if name in _RETURNS_POINT:
                 self._require_points(result, f"result of {name}")

@@ -37,7 +37,8 @@ class Isometry:
     def tangent(self, x: Tensor, v: Tensor) -> Tensor:
         """Map a tangent vector at `x` to one at the image of `x`, by the derivative of the map."""
         self.source._check(x, v)
-        x, v = torch.broadcast_tensors(x, v)
+        # jvp writes into its arguments, which must not be views of one element
+        x, v = (t.contiguous() for t in torch.broadcast_tensors(x, v))
         y, image = torch.func.jvp(self.point_map, (x,), (v.to(x.dtype),))[:2]
         return self.target.proju(y, image)
 
@@ -75,9 +76,7 @@ def isometry(source: HomogeneousManifold, target: HomogeneousManifold) -> Isomet
     """
     if source.dim != target.dim:
         raise ValueError(f"no isometry between dimensions {source.dim} and {target.dim}")
-    if type(source) is type(target):
-        if not source.same_as(target):
-            raise ValueError(f"{source!r} and {target!r} are not isometric")
+    if source.same_as(target):
         return Isometry(source, target, lambda x: x)
     builder = _REGISTRY.get((type(source), type(target)))
     if builder is None:
@@ -85,7 +84,8 @@ def isometry(source: HomogeneousManifold, target: HomogeneousManifold) -> Isomet
             f"no isometry from {type(source).__name__} to {type(target).__name__} is known;"
             " register one with register_isometry"
         )
-    _check_curvatures(source, target)
+    if not isinstance(source, Product):
+        _check_curvatures(source, target)
     return Isometry(source, target, builder(source, target))
 
 
@@ -123,6 +123,8 @@ for _family in (_HYPERBOLIC, _SPHERICAL, _FLAT):
 
 @register_isometry(Product, Product)
 def _factorwise(source: Product, target: Product) -> PointMap:
+    if source.dims != target.dims:
+        raise ValueError(f"{source!r} and {target!r} have factors of different dimensions")
     maps = [isometry(a, b) for a, b in zip(source.factors, target.factors, strict=True)]
     return _side_by_side(target, maps)
 

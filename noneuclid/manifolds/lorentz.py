@@ -82,7 +82,7 @@ class Lorentz(SpaceForm):
         """Return the tangent vector at `x` with this space part: its time entry is xs.vs / t."""
         base = x[..., 1:]
         time = (row_dot(base, base) - 1 / self._curvature_at(x)).sqrt()
-        entry = (row_dot(base, space) / time).to(space.dtype)
+        entry = row_dot(wide(base) / time, space).to(space.dtype)  # |base| |space| may overflow
         space = space.expand(*entry.shape[:-1], self.dim)
         return torch.cat([entry, space], dim=-1)
 
@@ -203,8 +203,10 @@ class Lorentz(SpaceForm):
             pair.y_norm - along,
         )
         sweep = pair.growth / torch.where(far, x_norm * pair.y_time + pair.y_norm * pair.x_time, 1)
-        apart = row_dot(across, vector)
-        apart = apart + row_dot(outward, vector) * (sweep / pair.x_time - shortfall)
+        # The radial part of a vector is e^R long: what rounding left of it in `across` would show.
+        radial = row_dot(outward, vector)
+        apart = row_dot(across, vector - radial * outward)
+        apart = apart + radial * (sweep / pair.x_time - shortfall)
         return torch.where(far, apart, plain)
 
     def _midpoint(self, x: Tensor, w: Tensor, dtype: torch.dtype) -> Tensor:

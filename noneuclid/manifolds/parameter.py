@@ -1,9 +1,10 @@
 """Parameters that know the manifold they live on.
 
 The mark lives in two places: in the parameter (`ManifoldParameter.manifold`) and, by name, in the
-module it is registered on. Torch re-creates parameters on some paths (`load_state_dict(...,
-assign=True)`, `to_empty` from the meta device); a registration hook and `restore_marks` put the
-mark back from the module's record. A lost mark would silently train in the wrong geometry.
+parameter table of the module it is registered on. Torch re-creates parameters on some paths
+(`load_state_dict(..., assign=True)`, `to_empty` from the meta device, `torch.__future__`'s
+overwriting conversions); the table then gives the new one its mark back. A lost mark would
+silently train in the wrong geometry.
 """
 
 import copy
@@ -14,8 +15,6 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from noneuclid.manifolds._base import Manifold
-
-_RECORD = "_noneuclid_manifolds"  # module attribute: parameter name -> manifold
 
 
 class ManifoldParameter(nn.Parameter):
@@ -74,37 +73,51 @@ def manifold_of(parameter: Tensor) -> Manifold | None:
 def restore_marks(module: nn.Module) -> nn.Module:
     """Mark again every parameter whose module remembers a manifold for it; return `module`.
 
-    Needed only after code that writes into a module's parameter table without registering, such
-    as `to_empty` from the meta device.
+    Needed only after code that exchanges parameters behind the module's back, such as torch's own
+    `fully_shard`.
     """
     for owner in module.modules():
-        for name, manifold in owner.__dict__.get(_RECORD, {}).items():
-            parameter = owner._parameters.get(name)
-            if parameter is not None and manifold_of(parameter) is None:
-                marked = ManifoldParameter(parameter.data, manifold, parameter.requires_grad)
-                owner._parameters[name] = marked
+        if isinstance(owner._parameters, MarkedParameters):
+            for name, parameter in list(owner._parameters.items()):
+                owner._parameters[name] = parameter
     return module
+
+
+class MarkedParameters(dict):
+    """A module's parameter table that remembers which of its entries are points of a manifold.
+
+    A bare `torch.nn.Parameter` written under a remembered name is marked again, unless its trailing
+    shape says that another parameter has taken the name.
+    """
+
+    def __setitem__(self, name: str, parameter: Any) -> None:
+        # Not set in a constructor: pickle fills a table before it restores its attributes.
+        manifolds = self.__dict__.setdefault("manifolds", {})
+        if isinstance(parameter, ManifoldParameter):
+            manifolds[name] = parameter.manifold
+        elif type(parameter) is nn.Parameter and name in manifolds:  # not a tracer's stand-in
+            manifold = manifolds[name]
+            count = len(manifold.point_shape)
+            if tuple(parameter.shape[-count:]) == manifold.point_shape:
+                parameter = ManifoldParameter(parameter.data, manifold, parameter.requires_grad)
+            else:
+                del manifolds[name]
+        super().__setitem__(name, parameter)
+
+    def __delitem__(self, name: str) -> None:
+        self.__dict__.get("manifolds", {}).pop(name, None)
+        super().__delitem__(name)
 
 
 def _rebuild(data: Tensor, manifold: Manifold, requires_grad: bool) -> ManifoldParameter:
     return ManifoldParameter(data, manifold, requires_grad)
 
 
-def _remember(module: nn.Module, name: str, parameter: nn.Parameter | None) -> nn.Parameter | None:
-    """Record the manifold of a registered parameter, or give a bare replacement its mark back."""
-    if isinstance(parameter, ManifoldParameter):
-        module.__dict__.setdefault(_RECORD, {})[name] = parameter.manifold
-        return None
-    recorded = module.__dict__.get(_RECORD, {})
-    if parameter is None or name not in recorded:
-        return None
-    manifold = recorded[name]
-    count = len(manifold.point_shape)
-    if tuple(parameter.shape[-count:]) != manifold.point_shape:
-        del recorded[name]  # another parameter has taken the name
-        return None
-    return ManifoldParameter(parameter.data, manifold, parameter.requires_grad)
+def _give_table(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+    """Give a module a table that remembers marks when its first point is registered."""
+    table = module._parameters
+    if isinstance(parameter, ManifoldParameter) and not isinstance(table, MarkedParameters):
+        module.__dict__["_parameters"] = MarkedParameters(table)
 
 
-# torch types the hook as returning None although it documents a replacement parameter.
-register_module_parameter_registration_hook(_remember)  # type: ignore[arg-type]
+register_module_parameter_registration_hook(_give_table)
