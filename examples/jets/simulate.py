@@ -1,0 +1,179 @@
+"""Simulate top and QCD jets by the recipe of the Top Tagging reference set.
+
+    python examples/jets/simulate.py --jets 20000 --out runs/jets --workers 2
+
+makes 20,000 jets of each class (about 100 jets a second and core). It is a script beside the
+package because Pythia and FastJet are GPL: the user runs it, noneuclid never imports them.
+
+Proton-proton collisions at 14 TeV from Pythia 8 without multiple interactions, hadronic t tbar and
+QCD dijets in a window of pTHat; neutrinos removed; the light detector of
+``simulation/detector.py``; anti-kT R = 0.8; jets with 550 < pT < 650 GeV and |eta| < 2; top jets
+within 0.8 of the parton-level top and of all three quarks of its decay. Every jet that passes is
+kept, with the number of its event: split by event.
+
+Sources: [kasieczka2019machine] (recipe), [bierlich2022comprehensive] (Pythia 8.3),
+[cacciari2012fastjet] (FastJet).
+
+A run that was interrupted continues with the same command: finished shards are never touched. A
+shard depends on (seed, class, shard number) alone, not on the number of workers.
+"""
+
+import argparse
+import contextlib
+import importlib.util
+import multiprocessing
+import os
+import shlex
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any, NoReturn
+
+MISSING = [p for p in ("pythia8mc", "fastjet", "awkward") if importlib.util.find_spec(p) is None]
+Task = tuple[Path, str, int, Any, str]  # path, class, shard number, recipe, command
+
+
+def main(arguments: list[str]) -> int:
+    """Run the simulation; the result is the exit status."""
+    options = _parse(arguments)
+    if MISSING:
+        _stop(f"{', '.join(MISSING)} not found: install noneuclid[jets]")
+    from simulation.generator import Recipe
+    from simulation.shards import ShardError, is_finished, shard_path
+
+    _make_folder(options.out)
+    recipe = Recipe(options.seed, tuple(options.window), options.level, options.shard_jets)
+    command = shlex.join(["python", "examples/jets/simulate.py", *arguments])
+    tasks: list[Task] = []
+    shards = -(-options.jets // options.shard_jets)
+    try:
+        for name in options.classes:
+            for shard in range(shards):
+                path = shard_path(options.out, name, shard)
+                if not is_finished(path, recipe):
+                    tasks.append((path, name, shard, recipe, command))
+    except ShardError as error:
+        _stop(str(error))
+    finished = shards * len(options.classes) - len(tasks)
+    made = _simulate(tasks, options, finished)
+    print(f"{options.out}: {finished} shards were there, {len(tasks)} new with {made} jets")
+    return 0
+
+
+def _simulate(tasks: list[Task], options: argparse.Namespace, finished: int) -> int:
+    """Make the missing shards and give the number of new jets."""
+    from tqdm import tqdm
+
+    made = 0
+    total = (len(tasks) + finished) * options.shard_jets
+    try:
+        with (
+            tqdm(total=total, initial=finished * options.shard_jets, unit="jet") as bar,
+            _results(tasks, options.workers) as results,
+        ):
+            for jets in results:
+                made += jets
+                bar.update(min(jets, options.shard_jets))
+    except BrokenProcessPool:
+        _stop("a worker process died (out of memory?); the same command continues")
+    except (OSError, ValueError) as error:
+        _stop(f"could not make a shard: {error}")
+    return made
+
+
+@contextlib.contextmanager
+def _results(tasks: list[Task], workers: int) -> Iterator[Iterator[int]]:
+    """Run the tasks, in this process or in ``workers`` others; give the jets of each shard."""
+    if workers == 1 or len(tasks) <= 1:
+        yield map(_make, tasks)
+        return
+    context = multiprocessing.get_context("spawn")  # alike on every platform; a second to start
+    at_once = (signal.SIGINT, signal.SIG_DFL)  # workers end without a word when interrupted
+    workers = min(workers, len(tasks))
+    with ProcessPoolExecutor(workers, context, signal.signal, at_once) as pool:
+        try:
+            yield (done.result() for done in as_completed([pool.submit(_make, t) for t in tasks]))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _make(task: Task) -> int:
+    """Make one shard; runs in a worker."""
+    from simulation.generator import make_shard
+    from simulation.shards import write_shard
+
+    path, name, shard, recipe, command = task
+    with _quiet():
+        jets = make_shard(name, shard, recipe)
+    return write_shard(path, jets, name, shard, recipe, command)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Send what C++ prints (the banners of both libraries) to nowhere: it breaks the bar."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 1)
+        os.close(saved)
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    """Read and check the command line."""
+    parser = argparse.ArgumentParser(
+        description="Simulate top and QCD jets with Pythia 8 and FastJet.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--out", type=Path, required=True, help="folder of the shards")
+    add("--jets", type=int, default=20000, help="jets of each class, rounded up to whole shards")
+    add("--classes", nargs="+", choices=("qcd", "top"), default=["qcd", "top"], help="classes")
+    add("--window", nargs=2, type=float, default=[500.0, 800.0], help="range of pTHat in GeV")
+    add("--level", choices=("detector", "particle"), default="detector", help="what is clustered")
+    add("--seed", type=int, default=1, help="seed")
+    add("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    add("--shard-jets", type=int, help="jets of a shard (default: 1000, or --jets if fewer)")
+    options = parser.parse_args(arguments)
+    if options.shard_jets is None:
+        options.shard_jets = max(1, min(1000, options.jets))
+    for name in ("jets", "workers", "shard_jets"):
+        if getattr(options, name) < 1:
+            _stop(f"--{name.replace('_', '-')} must be at least 1, got {getattr(options, name)}")
+    if options.seed < 0:
+        _stop(f"--seed must not be negative, got {options.seed}")
+    low, high = options.window
+    if not 20 <= low < high <= 7000:
+        _stop(f"--window must be two numbers with 20 <= low < high <= 7000 GeV, got {low} {high}")
+    options.classes = sorted(set(options.classes))
+    return options
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the output folder and see that files can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        _stop(f"cannot write to the folder {folder}: {error.strerror or error}")
+
+
+def _stop(message: str, status: int = 1) -> NoReturn:
+    """End with one sentence and no traceback."""
+    print(f"simulate.py: {message}", file=sys.stderr)
+    raise SystemExit(status)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        _stop("interrupted; the same command continues", status=130)
