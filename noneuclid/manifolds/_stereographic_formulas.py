@@ -127,18 +127,23 @@ class StereographicFormulas(SpaceForm):
         gap_x, gap_y = gap(x, curvature), gap(y, curvature)
         denominator = gap_x * gap_y - curvature * square
         if self.curvature_sign >= 0:
-            denominator = self._near_antipode(x, y, denominator)
+            positive = self._denominator_of_sphere(x, y)
+            denominator = torch.where(curvature > 0, positive, denominator)
         return difference, square, gap_x, gap_y, denominator
 
-    def _near_antipode(self, x: Tensor, y: Tensor, denominator: Tensor) -> Tensor:
-        """Return D = 1 + 2K x.y + K^2|x|^2|y|^2 as |x/|x| + K|x| y|^2 where the sum cancels."""
+    def _denominator_of_sphere(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return D = 1 + 2K x.y + K^2|x|^2|y|^2 for K > 0, where g_x g_y - K|d|^2 cancels.
+
+        Near the antipode the sum cancels too; there it is |x/|x| + K|x| y|^2.
+        """
         curvature = self._curvature_at(x)
         xx, yy = row_dot(x, x), row_dot(y, y)
         size = 1 + curvature * curvature * xx * yy
-        cancels = (denominator < size / 16) & (curvature > 0)
+        direct = size + 2 * curvature * row_dot(x, y)
+        cancels = (direct < size / 16) & (curvature > 0)
         x_norm = safe_sqrt(torch.where(cancels, xx, 1))
         chord = wide(x) / x_norm + curvature * x_norm * wide(y)
-        return torch.where(cancels, row_dot(chord, chord), denominator)
+        return torch.where(cancels, row_dot(chord, chord), direct)
 
     def _dist2(self, x: Tensor, y: Tensor) -> Tensor:
         """Return d^2 by d = 2 asin_K(|y - x| / sqrt(g_x g_y)), the chord form.

@@ -78,6 +78,8 @@ def isometry(source: HomogeneousManifold, target: HomogeneousManifold) -> Isomet
         raise ValueError(f"no isometry between dimensions {source.dim} and {target.dim}")
     if source.same_as(target):
         return Isometry(source, target, lambda x: x)
+    if type(source) is type(target) and not isinstance(source, Product):
+        raise ValueError(f"{source!r} and {target!r} are not isometric: their curvatures differ")
     builder = _REGISTRY.get((type(source), type(target)))
     if builder is None:
         raise ValueError(

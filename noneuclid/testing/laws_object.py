@@ -1,0 +1,117 @@
+"""Laws of a manifold as an object: copies, pickles, state, repr, comparison, errors."""
+
+import copy
+import io
+import pickle
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+import noneuclid
+from noneuclid.manifolds import GeodesicManifold, HomogeneousManifold, Manifold
+from noneuclid.testing.law import BOTH, DOUBLE, law, require, same
+from noneuclid.testing.samples import arguments, operations
+
+Generator = torch.Generator
+
+
+@law(Manifold, DOUBLE)
+def copies_are_the_same_manifold(
+    manifold: Manifold, dtype: torch.dtype, generator: Generator
+) -> None:
+    """Deepcopy, pickle and repr give the same manifold, with the same results."""
+    arrived = {
+        "deepcopy": copy.deepcopy(manifold),
+        "pickle": pickle.loads(pickle.dumps(manifold)),
+        "repr": eval(repr(manifold), dict(vars(noneuclid))),
+    }
+    tensors = arguments(manifold, "xyu", dtype, generator, 3)
+    for how, other in arrived.items():
+        require(other is not manifold, f"{how} is the manifold itself")
+        require(manifold.same_as(manifold), "the manifold is not the same as itself")
+        require(other.dim == manifold.dim and other.point_shape == manifold.point_shape, how)
+        if how != "repr":  # repr has 9 digits: enough for fixed values and for float32 parameters
+            require(manifold.same_as(other) and other.same_as(manifold), f"{how}: not same_as")
+            same(other.transp(*tensors), manifold.transp(*tensors), f"{how}: transp")
+        require(repr(other) == repr(manifold), f"{how}: repr {other!r}")
+        require(len(list(other.parameters())) == len(list(manifold.parameters())), how)
+    require(manifold.same_as(arrived["repr"]), f"repr {manifold!r} builds another manifold")
+    require(not manifold.same_as(torch.nn.Identity()), "same_as accepts any module")
+
+
+@law(Manifold, DOUBLE)
+def state_dicts_carry_what_is_learned(
+    manifold: Manifold, dtype: torch.dtype, generator: Generator
+) -> None:
+    """A state dict goes through torch.save and back, and moves the receiving manifold."""
+    file = io.BytesIO()
+    torch.save(manifold.state_dict(), file)
+    file.seek(0)
+    state = torch.load(file, weights_only=True)
+    other = copy.deepcopy(manifold)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.add_(0.1)
+    require(
+        other.same_as(manifold) == (not list(manifold.parameters())), "same_as ignores parameters"
+    )
+    other.load_state_dict(state)
+    require(other.same_as(manifold), "load_state_dict does not restore the manifold")
+
+
+@law(Manifold, DOUBLE)
+def modules_convert(manifold: Manifold, dtype: torch.dtype, generator: Generator) -> None:
+    """.double(), .to(dtype) and .half() keep the manifold usable in every dtype of its points."""
+    for convert in ("double", "float"):
+        other = getattr(copy.deepcopy(manifold), convert)()
+        for point_dtype in BOTH:
+            x = other.random(2, generator=generator, dtype=point_dtype)
+            u = other.random_tangent(x, generator=generator)
+            y = other.retr(x, u)
+            require(y.dtype == point_dtype, f"after .{convert}() {point_dtype} gives {y.dtype}")
+    wide = arguments(manifold, "xu", torch.float64, generator, 2)
+    mixed = manifold.retr(wide[0].float(), wide[1])
+    require(mixed.dtype == torch.float64, f"float32 and float64 promote to {mixed.dtype}")
+
+
+@law(Manifold, DOUBLE)
+def wrong_shapes_and_dtypes_are_refused(
+    manifold: Manifold, dtype: torch.dtype, generator: Generator
+) -> None:
+    """A wrong trailing shape is a ValueError with both shapes in it, integers a TypeError."""
+    width = manifold.point_shape[-1]
+    for name, method, kinds in operations(manifold):
+        tensors = arguments(manifold, kinds, dtype, generator, 2)
+        for position in range(len(kinds)):
+            wrong = list(tensors)
+            wrong[position] = torch.zeros(2, width + 1, dtype=dtype)
+            _raises(ValueError, (f"{width})", f"(2, {width + 1})"), name, method, wrong)
+            wrong[position] = torch.zeros(2, *manifold.point_shape, dtype=torch.int64)
+            _raises(TypeError, ("floating", "int64"), name, method, wrong)
+    scalar = torch.zeros((), dtype=dtype)
+    _raises(ValueError, ("()",), "projx", manifold.projx, [scalar])
+    point = manifold.random(dtype=dtype)
+    if isinstance(manifold, GeodesicManifold):
+        _raises(ValueError, ("cdist",), "cdist", manifold.cdist, [point, point])
+        _raises(ValueError, ("midpoint",), "midpoint", manifold.midpoint, [point])
+    if isinstance(manifold, HomogeneousManifold):
+        frame = torch.zeros(2, manifold.dim + 1, dtype=dtype)
+        _raises(ValueError, (str(manifold.dim),), "from_frame", manifold.from_frame, [frame])
+
+
+def _raises(
+    kind: type[Exception],
+    words: tuple[str, ...],
+    name: str,
+    method: Callable[..., Tensor],
+    tensors: list[Tensor],
+) -> None:
+    try:
+        method(*tensors)
+    except kind as error:
+        for word in words:
+            require(word in str(error), f"{name}: the message lacks {word!r}: {error}")
+    else:
+        shapes = [tuple(tensor.shape) for tensor in tensors]
+        raise AssertionError(f"{name} accepts {shapes} of {[t.dtype for t in tensors]}")
