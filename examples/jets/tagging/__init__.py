@@ -1,0 +1,1 @@
+"""The parts of `tag.py`: what is trained, and how it is reported."""

@@ -1,0 +1,173 @@
+"""Normal coordinates: the coordinates of log_o x in the orthonormal frame at the origin.
+
+x = exp_o(c): c has `dim` entries on every model, |c| is the distance from the origin, and on flat
+space c is x itself (twice the stereographic coordinates at K = 0, whose metric is 4I). Layers are
+written in them once, for every manifold and product.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from noneuclid.manifolds import Euclidean, HomogeneousManifold, Product, SpaceForm
+from noneuclid.numerics import asinck, safe_divide, safe_sqrt, turn, working_dtype
+
+# Radius, in units of |K|^-1/2, beyond which a translation reads a point as if it were there: next
+# to the last shells of the hyperboloid in float64 and float32, so that no cosh overflows.
+_LARGEST = 300.0
+_LARGEST_SINGLE = 40.0
+
+
+def to_normal(manifold: HomogeneousManifold, x: Tensor) -> Tensor:
+    """Return the normal coordinates of points: (*, S) -> (*, dim)."""
+    return manifold.to_frame(manifold.logmap0(x))
+
+
+def from_normal(manifold: HomogeneousManifold, c: Tensor) -> Tensor:
+    """Return the points with normal coordinates `c`: (*, dim) -> (*, S)."""
+    return manifold.expmap0(manifold.from_frame(c))
+
+
+def factors_of(manifold: HomogeneousManifold) -> tuple[HomogeneousManifold, ...]:
+    """Return the factors of a product, or the manifold itself as its only factor."""
+    return tuple(manifold.factors) if isinstance(manifold, Product) else (manifold,)
+
+
+def initial_radius(manifold: HomogeneousManifold, device: torch.device | None = None) -> Tensor:
+    """Return min(1, |K|^-1/2), the radius where fresh layers put their outputs: (1,), float64.
+
+    Inside the region where a space of curvature K bends but does not saturate; 1 on flat space.
+    """
+    if not isinstance(manifold, SpaceForm):
+        return torch.ones(1, dtype=torch.float64, device=device)
+    size = manifold.curvature(device).detach().abs()
+    return 1 / torch.where(size > 1, size, 1).sqrt()
+
+
+# The three functions below choose by isinstance: torch.compile does not see through singledispatch.
+
+
+def principal(manifold: HomogeneousManifold, c: Tensor) -> Tensor:
+    """Return log_o(exp_o(c)): the shortest coordinates of the same point, (*, dim) -> (*, dim).
+
+    The identity where K <= 0; where K > 0, |c| is brought into [0, pi K^-1/2].
+    """
+    if isinstance(manifold, Product):
+        parts = zip(manifold.factors, c.split(manifold.dims, dim=-1), strict=True)
+        return torch.cat([principal(factor, part) for factor, part in parts], dim=-1)
+    if isinstance(manifold, SpaceForm):
+        return _principal(manifold, c)
+    if isinstance(manifold, Euclidean):
+        return c
+    return to_normal(manifold, from_normal(manifold, c))
+
+
+def _principal(manifold: SpaceForm, c: Tensor) -> Tensor:
+    if manifold.curvature_sign < 0:
+        return c
+    rows = c.to(working_dtype(c.dtype))
+    z = manifold.curvature(c.device).to(rows.dtype) * (rows * rows).sum(-1, keepdim=True)
+    around = z > math.pi**2
+    angle = torch.where(around, z, 1).sqrt()
+    turns = 2 * math.pi * torch.round(angle / (2 * math.pi))
+    return torch.where(around, 1 - turns / angle, 1).to(c.dtype) * c
+
+
+def translate(manifold: HomogeneousManifold, c: Tensor, b: Tensor) -> Tensor:
+    """Return the normal coordinates of x (+) b = exp_x(PT_{o->x} log_o b), x = exp_o(c).
+
+    Args:
+        manifold: any with an origin; spaces of constant curvature have the closed form below.
+        c: normal coordinates of x, (*, dim).
+        b: normal coordinates of the point b, (dim,).
+
+    Formula, with C, S = cosk, sinck of K|c|^2 and C', S' those of K|b|^2:
+
+        y = p c + S' b,  p = C' S - K S' (c.b) S^2 / (1 + C),   cos_y = C C' - K S S' (c.b),
+
+    and c + b at K = 0; the result is y theta / sin theta with cos theta = cos_y, for either sign
+    of K. Accuracy: a few eps e^(2|b|) max(1, |c|), lengths in units of |K|^-1/2; within sqrt eps of
+    the antipode of the origin a sphere loses the direction.
+    Source: [ganea2018hyperbolic] Eq. (28) for x (+) b; the law of cosines for its closed form.
+    """
+    if isinstance(manifold, Product):
+        dims = manifold.dims
+        parts = zip(manifold.factors, c.split(dims, dim=-1), b.split(dims, dim=-1), strict=True)
+        return torch.cat([translate(factor, part, point) for factor, part, point in parts], -1)
+    if isinstance(manifold, SpaceForm):
+        return _translate(manifold, c, b)
+    if isinstance(manifold, Euclidean):
+        return c + b
+    x = from_normal(manifold, c)
+    step = manifold.transp0(x, manifold.from_frame(b).to(x.dtype))
+    return to_normal(manifold, manifold.expmap(x, step))
+
+
+def _translate(manifold: SpaceForm, c: Tensor, b: Tensor) -> Tensor:
+    cosines, unbend = _TRIGONOMETRY[manifold.curvature_sign]
+    # Rows of a free sign need the series through K = 0, which are written for float64.
+    dtype = working_dtype(c.dtype) if manifold.curvature_sign else torch.float64
+    curvature = manifold.curvature(c.device).to(dtype)
+    rows, point = c.to(working_dtype(c.dtype)), b.to(working_dtype(c.dtype))
+    cc = (rows * rows).sum(-1, keepdim=True).to(dtype)
+    cb, bb = (rows @ point)[..., None].to(dtype), (point * point).sum(-1, keepdim=True).to(dtype)
+    z = curvature * cc
+    (cosine, sine), (b_cosine, b_sine) = cosines(z), cosines(curvature * bb)
+    # S^2 / (1 + C) = (1 - C) / z: the first form cancels at the antipode, the second near 0.
+    beyond = z > 1
+    first = sine * sine / torch.where(beyond, 1, 1 + cosine)
+    bend = torch.where(beyond, (1 - cosine) / torch.where(beyond, z, 1), first)
+    pull = curvature * b_sine * cb
+    on_c = b_cosine * sine - pull * bend
+    square = on_c * on_c * cc + 2 * on_c * b_sine * cb + b_sine * b_sine * bb
+    stretch = unbend(cosine * b_cosine - sine * pull, curvature * square)
+    return (stretch * on_c).to(c.dtype) * c + (stretch * b_sine).to(c.dtype) * b
+
+
+def _hyperbolic(z: Tensor) -> tuple[Tensor, Tensor]:
+    """Return cosk z, sinck z for z <= 0, radii beyond the last shells read as that of e^300, e^40.
+
+    sinh(r)/r loses relative accuracy in its derivative as r -> 0, by eps/r^2: it is a coefficient
+    of a vector of length r, so the derivative of the result is right to eps.
+    """
+    curved = z < 0
+    r = torch.where(curved, -z, 1).sqrt()
+    reach = r.clamp(max=_LARGEST if z.dtype == torch.float64 else _LARGEST_SINGLE)
+    return torch.where(curved, torch.cosh(reach), 1), torch.where(curved, torch.sinh(reach) / r, 1)
+
+
+def _circular(z: Tensor) -> tuple[Tensor, Tensor]:
+    """Return cosk z, sinck z for z >= 0; see `_hyperbolic` for the derivative near 0."""
+    curved = z > 0
+    r = torch.where(curved, z, 1).sqrt()
+    return torch.where(curved, torch.cos(r), 1), torch.where(curved, torch.sin(r) / r, 1)
+
+
+def _unbend_hyperbolic(cosine: Tensor, square: Tensor) -> Tensor:
+    """Return theta / sinh theta, cosh theta = `cosine`; its cancellation at 0 changes 1 by eps."""
+    curved = cosine > 1
+    t = torch.where(curved, cosine - 1, 1)
+    sine = t.sqrt() * (t + 2).sqrt()
+    return torch.where(curved, torch.log1p(t + sine) / sine, 1)
+
+
+def _unbend_circular(cosine: Tensor, square: Tensor) -> Tensor:
+    """Return theta / sin theta, theta in [0, pi], with sin^2 theta = `square`."""
+    curved = square > 0
+    sine = torch.where(curved, square, 1).sqrt()
+    return torch.where(curved, torch.atan2(sine, cosine) / sine, 1)
+
+
+def _unbend_free(cosine: Tensor, square: Tensor) -> Tensor:
+    """Return theta / sin theta for either sign, through the half angle."""
+    half, rest = (1 - cosine) / 2, (1 + cosine) / 2
+    return safe_divide(asinck(half, rest), safe_sqrt(rest))
+
+
+# By the sign K must have. A model of one sign pays a third of what the series through K = 0 cost.
+_TRIGONOMETRY = {
+    -1: (_hyperbolic, _unbend_hyperbolic),
+    0: (lambda z: turn(z, _LARGEST), _unbend_free),
+    1: (_circular, _unbend_circular),
+}

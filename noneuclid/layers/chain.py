@@ -1,0 +1,90 @@
+"""Layers one after another, without leaving the tangent space where that changes nothing."""
+
+import itertools
+from typing import Any
+
+from torch import Tensor, nn
+
+from noneuclid.layers._base import Layer, TangentLayer
+from noneuclid.layers._normal import factors_of, from_normal, to_normal
+from noneuclid.manifolds import HomogeneousManifold
+
+
+class Chain(Layer):
+    """Layers in sequence: the same map as torch.nn.Sequential, at about the flat layers' cost.
+
+    Between two tangent layers exp_o and log_o cancel exactly, and `Chain` leaves them out. (Points
+    saturate at the last shell of their dtype; coordinates between the layers of a chain do not.)
+
+    Args:
+        *layers: layers, each starting where the one before ends: on the same manifold, with the
+            same curvature module if it is learnable.
+
+    Shapes: those of the first and last layer. `mask`, if given, goes to the layers that take one.
+
+    Raises:
+        ValueError: no layer, or two neighbours on different manifolds. TypeError: not a layer.
+
+    Flat limit: torch.nn.Sequential of the flat twins.
+    """
+
+    takes_mask = True
+
+    def __init__(self, *layers: Layer) -> None:
+        if not layers:
+            raise ValueError("Chain needs at least one layer, got none")
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise TypeError(f"Chain needs layers, got {type(layer).__name__}")
+        for i, (first, second) in enumerate(itertools.pairwise(layers)):
+            if not _same_space(first.manifold_out, second.manifold_in):
+                raise ValueError(
+                    f"layer {i} ends on {first.manifold_out!r}, layer {i + 1} starts on"
+                    f" {second.manifold_in!r}; share a learnable curvature with manifold.like(dim)"
+                )
+        super().__init__(layers[0].manifold_in, layers[-1].manifold_out)
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Map points of the first layer's `manifold_in` to points of the last's `manifold_out`."""
+        inside = False  # whether x is in normal coordinates
+        for layer in self._steps():
+            extra: dict[str, Any] = {"mask": mask} if layer.takes_mask else {}
+            if isinstance(layer, TangentLayer):
+                c = x if inside else to_normal(layer.manifold_in, x)
+                x, inside = layer.tangent(c, **extra), True
+            else:
+                x = from_normal(layer.manifold_in, x) if inside else x
+                x, inside = layer(x, **extra), False
+        return from_normal(self.manifold_out, x) if inside else x
+
+    def _steps(self) -> list[Layer]:
+        return [layer for layer in self.layers if isinstance(layer, Layer)]
+
+    def reset_parameters(self) -> None:
+        """Draw fresh parameters in every layer."""
+        for layer in self._steps():
+            layer.reset_parameters()
+
+    def flat_parameters(self) -> dict[str, Tensor]:
+        """Return the twins' parameters, named as in a torch.nn.Sequential of them."""
+        return {
+            f"{i}.{name}": value
+            for i, layer in enumerate(self._steps())
+            for name, value in layer.flat_parameters().items()
+        }
+
+
+def _same_space(a: HomogeneousManifold, b: HomogeneousManifold) -> bool:
+    """Tell whether points of `a` are points of `b`, now and after their curvatures have learned."""
+    if a is b:
+        return True
+    if len(factors_of(a)) > 1 or len(factors_of(b)) > 1:
+        pairs = list(zip(factors_of(a), factors_of(b), strict=False))
+        return len(factors_of(a)) == len(factors_of(b)) and all(_same_space(*p) for p in pairs)
+    if type(a) is not type(b) or a.dim != b.dim:
+        return False
+    curvatures = getattr(a, "curvature", None), getattr(b, "curvature", None)
+    if curvatures[0] is curvatures[1]:
+        return True
+    return not any(getattr(c, "learnable", False) for c in curvatures) and a.same_as(b)
