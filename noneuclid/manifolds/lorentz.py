@@ -29,6 +29,11 @@ _NEAR_ORIGIN = 0.01  # |xs|^2 below which radial and tangential parts are not to
 _SMALL = 4.0  # |xs|^2 below which the plain chord loses at most 4 bits
 
 
+def _reach(dtype: torch.dtype) -> float:
+    """Return a radius beyond the last shell whose coordinates (and, in float64, squares) exist."""
+    return 340.0 if dtype == torch.float64 else 80.0
+
+
 @dataclass(frozen=True)
 class _Pair:
     """Two points in units of |K|^-1/2, with the row scalars that the formulas share."""
@@ -116,7 +121,7 @@ class Lorentz(SpaceForm):
         """Return (1 - K xs xs^T) applied to gs + g_t xs / t: the inverse metric in space parts."""
         space = self._unit_space(x)
         time = (1 + row_dot(space, space)).sqrt()
-        gradient = wide(g[..., 1:]) + wide(g[..., :1]) / time * space
+        gradient = wide(g[..., 1:]) + wide(g[..., :1]) * (space / time)
         result = gradient + row_dot(space, gradient) * space
         return self._with_vector_time(x, result.to(g.dtype))
 
@@ -125,11 +130,10 @@ class Lorentz(SpaceForm):
     def _expmap(self, x: Tensor, u: Tensor, dtype: torch.dtype) -> Tensor:
         """Return cosh(a) xs + sinh(a)/a us with a = sqrt|K| |u|."""
         rate = -self._curvature_at(x)
-        space = wide(u[..., 1:])
-        square = self._space_inner(self._unit_space(x), space, space).clamp(min=0)
-        largest = 44.0 if dtype != torch.float64 else 350.0
-        cosine, sine = turn(-rate * square, largest)
-        cosine, sine = cosine.to(x.dtype), sine.to(x.dtype)
+        unit, space = self._unit_space(x), wide(u[..., 1:])
+        square = self._space_inner(unit, space, space).clamp(min=0)
+        room = _reach(x.dtype) - torch.log1p(safe_sqrt(row_dot(unit, unit)))
+        cosine, sine = (factor.to(x.dtype) for factor in turn(-rate * square, room))
         return self._with_time(cosine * x[..., 1:] + sine * u[..., 1:], dtype)
 
     def _pair(self, x: Tensor, y: Tensor) -> _Pair:
@@ -138,7 +142,7 @@ class Lorentz(SpaceForm):
         - both near the origin: 4 sinh^2(d/2) = |y - x|^2 - (t_y - t_x)^2, the chord, with
           t_y - t_x = (|y|^2 - |x|^2) / (t_x + t_y);
         - one near the origin: cosh d = t_x t_y - x.y, whose terms do not cancel then;
-        - else sinh^2((r_y - r_x)/2) + |x||y| chord(directions)^2 / 4, with
+        - else sinh^2((r_y - r_x)/2) + |x||y| |x/|x| - y/|y||^2 / 4, with
           sinh(r_y - r_x) = (|y|^2 - |x|^2) / (|x| t_y + |y| t_x): no term cancels.
         """
         rate = (-self._curvature_at(x)).sqrt()
@@ -153,7 +157,7 @@ class Lorentz(SpaceForm):
         far = torch.minimum(xx, yy) > _NEAR_ORIGIN
         radial = growth / torch.where(far, x_norm * y_time + y_norm * x_time, 1)
         radial = radial / (2 + 2 * (1 + radial * radial).sqrt()) * radial
-        angular = x_norm * y_norm * direction_chord(x, y) / 4
+        angular = direction_chord(x, y, safe_sqrt(x_norm * y_norm) / 2)
         small = torch.maximum(xx, yy) < _SMALL
         half = torch.where(small, chord.clamp(min=0), torch.where(far, radial + angular, mixed))
         return _Pair(x, difference, x_norm, y_norm, x_time, y_time, growth, half)
@@ -167,9 +171,10 @@ class Lorentz(SpaceForm):
     def _logmap(self, x: Tensor, y: Tensor) -> Tensor:
         """Return d/sinh(d) (ys - cosh(d) xs) as d/sinh(d) ((ys - xs) - 2 sinh^2(d/2) xs)."""
         half = self._pair(x, y).half
-        scale = asinck(-half, 1 + half) / (1 + half).sqrt()
+        angle, root = asinck(-half, 1 + half), (1 + half).sqrt()
+        scale = angle / root
         difference = y[..., 1:] - x[..., 1:]
-        pull = (-2 * half * scale).to(x.dtype)
+        pull = (-2 * angle * (half / root)).to(x.dtype)  # half * angle would overflow in backward
         return self._with_vector_time(x, scale.to(x.dtype) * difference + pull * x[..., 1:])
 
     def _transp(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
@@ -177,8 +182,8 @@ class Lorentz(SpaceForm):
         pair = self._pair(x, y)
         vector = wide(v[..., 1:])
         both = wide(x[..., 1:]) + wide(y[..., 1:])
-        weight = self._pairing(pair, vector) / (2 * (1 + pair.half))
-        weight = weight * (-self._curvature_at(x)).sqrt()
+        rate = (-self._curvature_at(x)).sqrt()
+        weight = self._pairing(pair, vector) / (2 * (1 + pair.half)) * rate
         return self._with_vector_time(y, (vector + weight * both).to(v.dtype))
 
     def _pairing(self, pair: _Pair, vector: Tensor) -> Tensor:
@@ -192,7 +197,7 @@ class Lorentz(SpaceForm):
         plain = plain - xv / pair.x_time * (pair.growth / (pair.x_time + pair.y_time))
         far = torch.minimum(pair.x_norm, pair.y_norm).square() > _NEAR_ORIGIN
         x_norm = torch.where(far, pair.x_norm, 1)
-        outward = pair.x / x_norm
+        outward = torch.where(far, pair.x, 0) / x_norm
         outward_step = row_dot(outward, pair.difference)
         across = pair.difference - outward_step * outward
         along = x_norm + outward_step  # y.e
@@ -205,8 +210,8 @@ class Lorentz(SpaceForm):
         sweep = pair.growth / torch.where(far, x_norm * pair.y_time + pair.y_norm * pair.x_time, 1)
         # The radial part of a vector is e^R long: what rounding left of it in `across` would show.
         radial = row_dot(outward, vector)
-        apart = row_dot(across, vector - radial * outward)
-        apart = apart + radial * (sweep / pair.x_time - shortfall)
+        apart = radial * (sweep / pair.x_time - shortfall)
+        apart = apart + row_dot(across, vector - radial * outward)
         return torch.where(far, apart, plain)
 
     def _midpoint(self, x: Tensor, w: Tensor, dtype: torch.dtype) -> Tensor:
@@ -225,8 +230,7 @@ class Lorentz(SpaceForm):
 
     def _expmap0(self, u: Tensor, dtype: torch.dtype) -> Tensor:
         space = u[..., 1:]
-        largest = 44.0 if dtype != torch.float64 else 350.0
-        _, sine = turn(self._curvature_at(u) * row_dot(space, space), largest)
+        _, sine = turn(self._curvature_at(u) * row_dot(space, space), _reach(u.dtype))
         return self._with_time(sine.to(u.dtype) * space, dtype)
 
     def _logmap0(self, y: Tensor) -> Tensor:

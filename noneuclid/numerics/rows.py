@@ -46,14 +46,15 @@ def gap(x: Tensor, curvature: Tensor) -> Tensor:
     return plain + correction.detach()
 
 
-def direction_chord(x: Tensor, y: Tensor) -> Tensor:
-    """Return |x/|x| - y/|y||^2, the squared chord between two directions: -> (..., 1).
+def direction_chord(x: Tensor, y: Tensor, scale: Tensor | float = 1.0) -> Tensor:
+    """Return |scale (x/|x| - y/|y|)|^2, a squared chord between two directions: -> (..., 1).
 
     Formula: |w|^2 with w = ((y - x) - (|y| - |x|)/|x| x) / |y| and
     |y| - |x| = (y - x).(y + x) / (|y| + |x|): near directions keep their relative accuracy, where
     the difference of the two unit vectors would cancel. Where the norms differ by more than a
     factor 2, y - x has lost digits of the smaller one and w is that difference of unit vectors.
-    The chord is 0 where x or y is 0.
+    The chord is 0 where x or y is 0. (`scale` comes in before squaring: its square may overflow in
+    a derivative.)
     """
     x, y = wide(x), wide(y)
     difference = y - x
@@ -62,7 +63,7 @@ def direction_chord(x: Tensor, y: Tensor) -> Tensor:
     x_unit, y_unit = safe_divide(x, x_norm), safe_divide(y, y_norm)
     alike = (x_norm < 2 * y_norm) & (y_norm < 2 * x_norm)
     across = safe_divide(difference - growth * x_unit, y_norm)
-    across = torch.where(alike, across, y_unit - x_unit)
+    across = scale * torch.where(alike, across, y_unit - x_unit)
     return torch.where((x_norm > 0) & (y_norm > 0), row_dot(across, across), 0)
 
 

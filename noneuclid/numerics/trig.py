@@ -104,7 +104,7 @@ def half_turn(z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return cosine, sine, rest
 
 
-def turn(z: Tensor, largest: float) -> tuple[Tensor, Tensor]:
+def turn(z: Tensor, largest: float | Tensor) -> tuple[Tensor, Tensor]:
     """Return (cosk z, sinck z), both scaled by e^(largest - h) where h = sqrt -z > `largest`.
 
     The direction of cosk(z) x + sinck(z) v is kept and nothing overflows; the caller moves a

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 
 from noneuclid.manifolds import Manifold
-from noneuclid.testing import (  # noqa: F401  (importing a module registers its laws)
+from noneuclid.testing import (  # noqa: F401  (importing registers the laws)
     laws_accuracy,
     laws_batch,
     laws_curvature,
@@ -32,11 +32,13 @@ def manifold_laws(manifold: Manifold, dtype: torch.dtype | None = None) -> list[
         manifold: decides which laws apply.
         dtype: only the laws that say something in this dtype (default: all).
     """
-    return [
+    laws = [
         (law.name, law.check)
         for law in all_laws()
         if law.applies(manifold) and (dtype is None or dtype in law.dtypes)
     ]
+    # Accuracy last: a law that says what is wrong comes before one that says how much.
+    return sorted(laws, key=lambda pair: pair[1].__module__ == laws_accuracy.__name__)
 
 
 def check_manifold(

@@ -122,7 +122,9 @@ def derivatives_in_curvature_are_right(
         ahead, behind = everything(at + step), everything(at - step)
         expected = (ahead - behind) / (2 * step)
         scale = expected.abs() + (ahead.abs() + behind.abs()) / max(abs(value), 1e-2)
-        close(slope, expected, 1e-6 * scale, f"d/dK at K = {value:g}")
+        # An entry that is 0 for every K may be off by what the others round to.
+        allowed = 1e-6 * scale + 1e-20 * scale.max()
+        close(slope, expected, allowed, f"d/dK at K = {value:g}")
 
 
 @law(SpaceForm, DOUBLE)

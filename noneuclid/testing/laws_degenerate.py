@@ -1,5 +1,6 @@
 """Laws of degenerate points: valid input never gives NaN or infinity, in value or gradient."""
 
+import copy
 from collections.abc import Sequence
 from typing import cast
 
@@ -66,6 +67,8 @@ def antipodes_are_valid(manifold: Manifold, dtype: torch.dtype, generator: Gener
 @law()
 def the_last_shell_is_valid(manifold: Manifold, dtype: torch.dtype, generator: Generator) -> None:
     """Values and gradients at points as far out as the dtype holds, and between them."""
+    # A learnable K in the points' dtype: its gradient, of the size of |x|^4, must fit there too.
+    manifold = copy.deepcopy(manifold).to(dtype)
     x = last_shell(manifold, dtype, generator)
     require(bool(manifold.check_point(x).all()), "points of the last shell fail check_point")
     u = vectors(manifold, x, generator)
