@@ -26,7 +26,6 @@ from noneuclid.manifolds import (
     isometry,
     manifold,
     manifold_of,
-    random_isometry,
     register_isometry,
     restore_marks,
 )
@@ -53,7 +52,6 @@ __all__ = [
     "isometry",
     "manifold",
     "manifold_of",
-    "random_isometry",
     "register_isometry",
     "restore_marks",
 ]

@@ -26,7 +26,7 @@ fan = disk.expmap(x, times[:, None, None] * v)  # (40, 12, 2)
 
 # %%
 # A random motion of the disk: a rotation about the origin, then a translation.
-motion = ne.random_isometry(disk, torch.Generator().manual_seed(1))
+motion = disk.random_isometry(torch.Generator().manual_seed(1))
 moved = motion(fan)
 
 figure, axes = plt.subplots(1, 2, figsize=(8, 4), layout="constrained")

@@ -3,15 +3,11 @@
 from noneuclid.manifolds._base import Manifold
 from noneuclid.manifolds._curvature import Curvature
 from noneuclid.manifolds._geodesic import GeodesicManifold, HomogeneousManifold
+from noneuclid.manifolds._isometry import Isometry
 from noneuclid.manifolds._space_form import SpaceForm
 from noneuclid.manifolds.checked import Checked, OffManifoldError
 from noneuclid.manifolds.euclidean import Euclidean
-from noneuclid.manifolds.isometries import (
-    Isometry,
-    isometry,
-    random_isometry,
-    register_isometry,
-)
+from noneuclid.manifolds.isometries import isometry, register_isometry
 from noneuclid.manifolds.lorentz import Lorentz
 from noneuclid.manifolds.parameter import ManifoldParameter, manifold_of, restore_marks
 from noneuclid.manifolds.product import Product
@@ -45,7 +41,6 @@ __all__ = [
     "isometry",
     "manifold",
     "manifold_of",
-    "random_isometry",
     "register_isometry",
     "restore_marks",
 ]

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from noneuclid.manifolds._base import Manifold
 from noneuclid.manifolds._calling import final
+from noneuclid.manifolds._isometry import Isometry, PointMap
 from noneuclid.numerics import safe_sqrt
 
 
@@ -150,6 +151,30 @@ class HomogeneousManifold(GeodesicManifold):
         """Return the orthonormal coordinates of a vector at the origin: (*, S) -> (*, dim)."""
         self._check(u)
         return self._to_frame(u)
+
+    @final
+    def random_isometry(
+        self, generator: torch.Generator | None = None, *, dtype: torch.dtype = torch.float64
+    ) -> Isometry:
+        """Return a random motion: a uniform rotation about the origin, then a translation.
+
+        The translation takes the origin to a point p drawn by `random`, along the geodesic:
+        x -> exp_p(transp0(p, log_o x)). A product moves factor by factor.
+        """
+        return Isometry(self, self, self._random_motion(generator, dtype))
+
+    def _random_motion(self, generator: torch.Generator | None, dtype: torch.dtype) -> PointMap:
+        normal = torch.randn(self.dim, self.dim, generator=generator, dtype=torch.float64)
+        rotation, triangle = torch.linalg.qr(normal)
+        rotation = (rotation * triangle.diagonal().sign()).to(dtype)
+        place = self.random(generator=generator, dtype=dtype)
+
+        def move(x: Tensor) -> Tensor:
+            turned = self.to_frame(self.logmap0(x)) @ rotation.to(x).mT
+            point = place.to(x)
+            return self.expmap(point, self.transp0(point, self.from_frame(turned)))
+
+        return move
 
     @abstractmethod
     def _origin(

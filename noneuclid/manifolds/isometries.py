@@ -1,47 +1,21 @@
-"""Isometries: maps between models of the same space, and random motions of one model.
+"""Isometries between models of the same space.
 
 `isometry(A, B)` looks the pair of classes up in a registry; a new model registers its map with
 `@register_isometry(A, B)`. Every map comes with its tangent map.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from noneuclid.manifolds._geodesic import HomogeneousManifold
+from noneuclid.manifolds._isometry import Isometry, PointMap, side_by_side
 from noneuclid.manifolds._space_form import SpaceForm
 from noneuclid.manifolds.euclidean import Euclidean
 from noneuclid.manifolds.lorentz import Lorentz
 from noneuclid.manifolds.product import Product
 from noneuclid.manifolds.sphere import Sphere
 from noneuclid.manifolds.stereographic import PoincareBall, SphereProjection, Stereographic
-
-PointMap = Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Isometry:
-    """A distance-preserving map from `source` to `target`: call it on points (*, S) -> (*, T)."""
-
-    source: HomogeneousManifold
-    target: HomogeneousManifold
-    point_map: PointMap
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Map points."""
-        self.source._check(x)
-        return self.point_map(x)
-
-    def tangent(self, x: Tensor, v: Tensor) -> Tensor:
-        """Map a tangent vector at `x` to one at the image of `x`, by the derivative of the map."""
-        self.source._check(x, v)
-        # jvp writes into its arguments, which must not be views of one element
-        x, v = (t.contiguous() for t in torch.broadcast_tensors(x, v))
-        y, image = torch.func.jvp(self.point_map, (x,), (v.to(x.dtype),))[:2]
-        return self.target.proju(y, image)
-
 
 _Builder = Callable[..., PointMap]
 _REGISTRY: dict[tuple[type, type], _Builder] = {}
@@ -128,41 +102,4 @@ def _factorwise(source: Product, target: Product) -> PointMap:
     if source.dims != target.dims:
         raise ValueError(f"{source!r} and {target!r} have factors of different dimensions")
     maps = [isometry(a, b) for a, b in zip(source.factors, target.factors, strict=True)]
-    return _side_by_side(target, maps)
-
-
-def _side_by_side(target: Product, maps: list[Isometry]) -> PointMap:
-    """Apply one map per factor; source and target split a point at the maps' own widths."""
-    widths = [m.source.point_shape[0] for m in maps]
-
-    def point_map(x: Tensor) -> Tensor:
-        return target.join([m(p) for m, p in zip(maps, x.split(widths, -1), strict=True)])
-
-    return point_map
-
-
-def random_isometry(
-    manifold: HomogeneousManifold,
-    generator: torch.Generator | None = None,
-    *,
-    dtype: torch.dtype = torch.float64,
-) -> Isometry:
-    """Return a random motion of `manifold`: a random rotation about the origin, then a translation.
-
-    The rotation is uniform on O(n); the translation takes the origin to `manifold.random()` along
-    the geodesic, x -> exp_p(transp0(p, log_o x)). A product moves factor by factor.
-    """
-    if isinstance(manifold, Product):
-        motions = [random_isometry(f, generator, dtype=dtype) for f in manifold.factors]
-        return Isometry(manifold, manifold, _side_by_side(manifold, motions))
-    normal = torch.randn(manifold.dim, manifold.dim, generator=generator, dtype=torch.float64)
-    rotation, triangle = torch.linalg.qr(normal)
-    rotation = (rotation * triangle.diagonal().sign()).to(dtype)
-    place = manifold.random(generator=generator, dtype=dtype)
-
-    def move(x: Tensor) -> Tensor:
-        turned = manifold.to_frame(manifold.logmap0(x)) @ rotation.to(x).mT
-        point = place.to(x)
-        return manifold.expmap(point, manifold.transp0(point, manifold.from_frame(turned)))
-
-    return Isometry(manifold, manifold, move)
+    return side_by_side(maps)

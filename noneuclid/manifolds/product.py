@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from noneuclid.manifolds._geodesic import HomogeneousManifold
+from noneuclid.manifolds._isometry import PointMap, side_by_side
 
 
 class Product(HomogeneousManifold):
@@ -120,6 +121,9 @@ class Product(HomogeneousManifold):
 
     def _midpoint(self, x: Tensor, w: Tensor, dtype: torch.dtype) -> Tensor:
         return self._each(lambda f, x: f._midpoint(x, w, dtype), x)
+
+    def _random_motion(self, generator: torch.Generator | None, dtype: torch.dtype) -> PointMap:
+        return side_by_side([f.random_isometry(generator, dtype=dtype) for f in self.factors])
 
     def _origin(self, size: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
         return self.join([factor._origin(size, dtype, device) for factor in self.factors])

@@ -9,7 +9,6 @@ from noneuclid.manifolds import (
     HomogeneousManifold,
     Manifold,
     SpaceForm,
-    random_isometry,
 )
 from noneuclid.numerics import tolerance
 from noneuclid.testing.law import DOUBLE, close, law, require, within
@@ -74,7 +73,7 @@ def isometries_change_nothing(
     manifold: HomogeneousManifold, dtype: torch.dtype, generator: Generator
 ) -> None:
     """A random motion keeps distances and commutes with exp, log and transport."""
-    motion = random_isometry(manifold, generator)
+    motion = manifold.random_isometry(generator)
     x, y = pairs(manifold, dtype, generator, 16)
     u = vectors(manifold, x, generator)
     x_m, y_m, u_m = motion(x), motion(y), motion.tangent(x, u)

@@ -16,7 +16,6 @@ from noneuclid.manifolds import (
     ManifoldParameter,
     Product,
     SpaceForm,
-    random_isometry,
 )
 from noneuclid.testing.law import close, require, same, within
 
@@ -217,7 +216,7 @@ def commutes_with_isometries(case: Case) -> None:
         if not isinstance(manifold, SpaceForm):
             continue
         x, target = _point(manifold), manifold.random(_ROWS, dtype=torch.float64)
-        isometry = random_isometry(manifold, generator)
+        isometry = manifold.random_isometry(generator)
         image = ManifoldParameter(isometry(x.detach()), manifold)
         _descend(case.factory([x]), x, target, _SHORT // 2)
         _descend(case.factory([image]), image, isometry(target), _SHORT // 2)
