@@ -1,5 +1,5 @@
 r"""
-Geodesics, distances and motions in the Poincare disk
+Geodesics, distances and motions in the Poincaré disk
 =====================================================
 
 A manifold is a small module: it makes points, measures them and moves along geodesics. Here a few

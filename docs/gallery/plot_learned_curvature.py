@@ -3,8 +3,8 @@ A learned curvature finds the shape of a graph
 ==============================================
 
 Embed the distances of a tree and of a cycle in a plane whose curvature may take either sign,
-starting from flat: the tree makes it negative, the cycle positive. The points are
-`ManifoldParameter` s and the curvature is an ordinary parameter: one optimizer trains both.
+starting from flat: the tree makes it negative, the cycle positive. The points are marked by
+`ManifoldParameter`, the curvature is an ordinary parameter, and one optimizer trains both.
 """
 
 import matplotlib.pyplot as plt
@@ -32,7 +32,7 @@ def cycle_distances(count: int) -> torch.Tensor:
 
 
 def embed(lengths: torch.Tensor, steps: int = 400) -> tuple[list[float], float]:
-    """Fit points and curvature to the distances; return the curvature's path and the misfit."""
+    """Fit points and curvature; return the curvature's path and the misfit."""
     torch.manual_seed(0)
     plane = ne.Stereographic(2, curvature=0.0, learnable=True)
     lengths = lengths / lengths.mean()
