@@ -1,6 +1,7 @@
 """What every public method does before and after its formula: check, promote, round back."""
 
 import inspect
+import operator
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -37,6 +38,17 @@ def reject_overrides(cls: type) -> None:
                 )
 
 
+def checked_dim(dim: int, owner: str) -> int:
+    """Return `dim` as an int, or raise ValueError unless it is a whole number >= 1."""
+    try:
+        number = operator.index(dim)
+    except TypeError:
+        number = 0
+    if number < 1 or isinstance(dim, bool):
+        raise ValueError(f"{owner} needs an integer dim >= 1, got {dim!r}")
+    return number
+
+
 def promoted_dtype(tensors: tuple[Tensor, ...], owner: str) -> torch.dtype:
     """Return the common floating dtype of `tensors`, or raise TypeError."""
     dtype = tensors[0].dtype
@@ -52,6 +64,8 @@ def promoted_dtype(tensors: tuple[Tensor, ...], owner: str) -> torch.dtype:
 
 def check_trailing(tensor: Tensor, point_shape: tuple[int, ...], owner: str) -> None:
     """Raise ValueError unless the trailing axes of `tensor` are `point_shape`."""
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"{owner} expects tensors, got {type(tensor).__name__}")
     count = len(point_shape)
     if tensor.dim() < count or tuple(tensor.shape[-count:]) != point_shape:
         expected = ", ".join(str(size) for size in point_shape)
@@ -74,6 +88,12 @@ def round_back(result: Tensor, dtype: torch.dtype) -> Tensor:
 def without_autocast(device_type: str) -> torch.autocast:
     """Return a context in which no product is silently rounded to 16 bits."""
     return torch.autocast(device_type, enabled=False)
+
+
+def exact_matmul(a: Tensor, b: Tensor) -> Tensor:
+    """Return a @ b in the operands' own dtype, under autocast too."""
+    with without_autocast(a.device.type):
+        return a @ b
 
 
 def to_working(tensors: tuple[Tensor, ...], dtype: torch.dtype) -> list[Tensor]:

@@ -1,6 +1,7 @@
 """Curvature: one signed number, fixed or learnable, that several manifolds may share."""
 
 import math
+import numbers
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +36,7 @@ class Curvature(nn.Module):
 
     def __init__(self, value: float, *, learnable: bool = False, sign: int = 0) -> None:
         super().__init__()
-        value = float(value)
+        value = _number(value)
         if not math.isfinite(value):
             raise ValueError(f"curvature must be a finite number, got {value}")
         if sign not in (-1, 0, 1):
@@ -92,6 +93,16 @@ class CurvatureView(nn.Module):
 
     def __float__(self) -> float:
         return float(self._value.detach())
+
+
+def _number(value: object) -> float:
+    """Return a real number of any library as a float; tensors might want a gradient."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(
+            f"curvature must be a number or a Curvature, got {type(value).__name__}; to learn it"
+            " use learnable=True, to differentiate by a tensor manifold.at(K)"
+        )
+    return float(value)
 
 
 def _raw(value: float, sign: int) -> float:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from noneuclid.manifolds._base import Manifold
-from noneuclid.manifolds._calling import final
+from noneuclid.manifolds._calling import exact_matmul, final
 from noneuclid.manifolds._isometry import Isometry, PointMap
 from noneuclid.numerics import safe_sqrt
 
@@ -69,6 +69,12 @@ class GeodesicManifold(Manifold):
             raise ValueError(f"midpoint expects (*, n, points), got {tuple(x.shape)}")
         if w is None:
             w = x.new_ones(x.shape[: x.dim() - len(self.point_shape)])
+        if not isinstance(w, Tensor) or w.shape != x.shape[: x.dim() - len(self.point_shape)]:
+            came = tuple(w.shape) if isinstance(w, Tensor) else type(w).__name__
+            raise ValueError(
+                f"midpoint of points {tuple(x.shape)} expects one weight each, a tensor of shape"
+                f" {tuple(x.shape[: x.dim() - len(self.point_shape)])}, got {came}"
+            )
         weights = w.to(torch.float64)[(..., *(None,) * len(self.point_shape))]
         return self._call(lambda x, dtype: self._midpoint(x, weights, dtype), x, returns="point")
 
@@ -170,7 +176,7 @@ class HomogeneousManifold(GeodesicManifold):
         place = self.random(generator=generator, dtype=dtype)
 
         def move(x: Tensor) -> Tensor:
-            turned = self.to_frame(self.logmap0(x)) @ rotation.to(x).mT
+            turned = exact_matmul(self.to_frame(self.logmap0(x)), rotation.to(x).mT)
             point = place.to(x)
             return self.expmap(point, self.transp0(point, self.from_frame(turned)))
 

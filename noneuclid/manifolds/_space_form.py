@@ -7,6 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from noneuclid.manifolds._calling import checked_dim
 from noneuclid.manifolds._curvature import Curvature, CurvatureView
 from noneuclid.manifolds._geodesic import HomogeneousManifold
 
@@ -34,10 +35,8 @@ class SpaceForm(HomogeneousManifold):
         self, dim: int, curvature: float | Curvature | None = None, *, learnable: bool = False
     ) -> None:
         super().__init__()
-        if not isinstance(dim, int) or dim < 1:
-            raise ValueError(f"{type(self).__name__} needs an integer dim >= 1, got {dim!r}")
-        self.dim = dim
-        self.point_shape = (dim + self._extra_coordinates,)
+        self.dim = checked_dim(dim, type(self).__name__)
+        self.point_shape = (self.dim + self._extra_coordinates,)
         self.curvature = self._curvature_module(curvature, learnable)
 
     def _curvature_module(self, curvature: float | Curvature | None, learnable: bool) -> Curvature:
@@ -46,6 +45,11 @@ class SpaceForm(HomogeneousManifold):
                 raise ValueError(
                     f"{type(self).__name__} needs a Curvature with sign={self.curvature_sign},"
                     f" got one with sign={curvature.sign}"
+                )
+            if learnable and not curvature.learnable:
+                raise ValueError(
+                    "learnable=True contradicts the fixed Curvature that was given; make that one"
+                    " learnable"
                 )
             return curvature
         value = self.default_curvature if curvature is None else curvature
@@ -62,14 +66,15 @@ class SpaceForm(HomogeneousManifold):
         """Return the same model in dimension `dim`, sharing this curvature module."""
         return type(self)(dim, self.curvature)
 
-    def at(self: Self, curvature: Tensor) -> Self:
+    def at(self: Self, curvature: Tensor | float) -> Self:
         """Return an unchecked view of this manifold whose K is the tensor `curvature`.
 
         For `torch.vmap` and derivatives over K: `vmap(lambda K: M.at(K).dist(x, y))(Ks)`.
         """
         view = copy.copy(self)  # shares everything but its table of sub-modules
         view._modules = dict(self._modules)
-        view._modules["curvature"] = CurvatureView(curvature, self.curvature_sign)
+        value = torch.as_tensor(curvature, dtype=torch.float64)
+        view._modules["curvature"] = CurvatureView(value, self.curvature_sign)
         return view
 
     def same_as(self, other: nn.Module) -> bool:

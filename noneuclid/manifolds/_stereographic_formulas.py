@@ -13,6 +13,7 @@ algebraically equal to theirs.
 import torch
 from torch import Tensor
 
+from noneuclid.manifolds._centroid import centroid
 from noneuclid.manifolds._space_form import SpaceForm
 from noneuclid.numerics import (
     asinck,
@@ -87,9 +88,16 @@ class StereographicFormulas(SpaceForm):
         along = self._along(curvature, (xx, xu, uu), gap_x, (cosine, sine, rest))
         across = (curvature * sine / gap_x).square() * (xx * uu - xu * xu).clamp(min=0)
         denominator = self._away_from_zero(along * along + across, cosine * cosine, x.dtype)
-        step = (sine * cosine / denominator).to(x.dtype)
-        pull = (-curvature * sine * sine * uu / (gap_x * denominator)).to(x.dtype)
-        return self._projx(x + (step * u + pull * x), dtype)
+        step = sine * cosine / denominator
+        pull = -curvature * sine * sine * uu / (gap_x * denominator)
+        y = x + (step.to(x.dtype) * u + pull.to(x.dtype) * x)
+        if self.curvature_sign >= 0:  # far out on a sphere x + ... would cancel
+            part = (
+                cosine * cosine - curvature * sine * (sine * uu / gap_x + 2 * cosine * xu) / gap_x
+            )
+            far = part / denominator * wide(x) + step * wide(u)
+            y = torch.where(curvature * xx > 1, far.to(x.dtype), y)
+        return self._projx(y, dtype)
 
     def _along(
         self,
@@ -171,7 +179,7 @@ class StereographicFormulas(SpaceForm):
             scale = angle / (both * denominator).sqrt()
             away, back = scale * gap_x, scale * curvature * square
             return away.to(x.dtype) * difference.to(x.dtype) + back.to(x.dtype) * x
-        numerator = gap_x * difference + curvature * square * wide(x)
+        numerator = self._far_numerator(x, y, gap_x * difference + curvature * square * wide(x))
         length = safe_sqrt(square / both)
         # Near the antipode N is a difference of equals: only its direction is used, and where
         # nothing is left of it any direction is shortest: the one of x.
@@ -181,6 +189,14 @@ class StereographicFormulas(SpaceForm):
         size = torch.where(cancels, row_dot(numerator, numerator), 1)
         scale = torch.where(cancels, length / size.sqrt(), 1 / safe_sqrt(both * denominator))
         return (angle * scale * numerator).to(x.dtype)
+
+    def _far_numerator(self, x: Tensor, y: Tensor, near: Tensor) -> Tensor:
+        """Return N = g_x y - (1 + 2K x.y - K|y|^2) x where y - x has lost the digits of y."""
+        curvature = self._curvature_at(x)
+        xx, yy, xy = row_dot(x, x), row_dot(y, y), row_dot(x, y)
+        back = 1 + 2 * curvature * xy - curvature * yy
+        far = (1 + curvature * xx) * wide(y) - back * wide(x)
+        return torch.where((curvature * xx > 1) & (yy < xx / 4), far, near)
 
     def _transp(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
         """Return (g_y / g_x) gyr[y, -x] v, the gyration expanded in x and d = y - x.
@@ -208,10 +224,10 @@ class StereographicFormulas(SpaceForm):
         x = self._read(x)
         curvature = self._curvature_at(x)
         gap_x = gap(x, curvature)
-        space = (w * 2 / gap_x * wide(x)).sum(-2)
-        time = (w * (2 - gap_x) / gap_x).sum(-2)
-        length = safe_sqrt(time * time + curvature * row_dot(space, space))
-        return self._projx(safe_divide(space, time + length).to(x.dtype), dtype)
+        point = centroid(2 / gap_x * wide(x), (2 - gap_x) / gap_x, w, curvature)
+        # At the antipode of the origin the sum vanishes: any point beyond the last shell will do.
+        beyond = 1 / torch.finfo(dtype).eps ** 1.5
+        return self._projx(torch.where(point.isfinite(), point, beyond).to(x.dtype), dtype)
 
     # -- origin ----------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Checked: a wrapper that validates what goes into and comes out of any manifold."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -39,9 +40,12 @@ _ARGUMENTS = {
     "mobius_add": "pp",
     "gyration": "ppv",
     "coadd": "pp",
+    "mobius_scalar_mul": "ap",
+    "mobius_matvec": "ap",
 }
 _RETURNS_POINT = frozenset(
     {"projx", "retr", "expmap", "expmap0", "geodesic", "midpoint", "random", "mobius_add", "coadd"}
+    | {"mobius_scalar_mul"}
 )
 
 
@@ -60,6 +64,8 @@ class Checked(nn.Module):
 
     def __init__(self, manifold: Manifold) -> None:
         super().__init__()
+        if not isinstance(manifold, Manifold):
+            raise TypeError(f"Checked guards a manifold, got {type(manifold).__name__}")
         self.manifold = manifold
 
     def __getattr__(self, name: str) -> Any:
@@ -72,12 +78,15 @@ class Checked(nn.Module):
 
     def _guard(self, name: str, method: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def guarded(*args: Any, **kwargs: Any) -> Tensor:
+            bound = inspect.signature(method).bind(*args, **kwargs)
+            given = [*bound.args, *bound.kwargs.values()]
             kinds = _ARGUMENTS.get(name, "")
-            for position, (kind, tensor) in enumerate(zip(kinds, args, strict=False), start=1):
+            kinds += kinds[-1:] * (len(given) - len(kinds))  # vectors that are carried along
+            for position, (kind, tensor) in enumerate(zip(kinds, given, strict=False), start=1):
                 if kind == "p":
                     self._require_points(tensor, f"argument {position} of {name}")
                 elif kind == "v" and tensor is not None:
-                    self._require_vectors(args[0], tensor, f"argument {position} of {name}")
+                    self._require_vectors(given[0], tensor, f"argument {position} of {name}")
             result = method(*args, **kwargs)
             if name in _RETURNS_POINT:
                 self._require_points(result, f"result of {name}")

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from noneuclid.manifolds._calling import checked_dim
 from noneuclid.manifolds._geodesic import HomogeneousManifold
 from noneuclid.numerics import row_dot, safe_divide
 
@@ -22,10 +23,8 @@ class Euclidean(HomogeneousManifold):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        if not isinstance(dim, int) or dim < 1:
-            raise ValueError(f"Euclidean needs an integer dim >= 1, got {dim!r}")
-        self.dim = dim
-        self.point_shape = (dim,)
+        self.dim = checked_dim(dim, "Euclidean")
+        self.point_shape = (self.dim,)
 
     @property
     def injectivity_radius(self) -> Tensor:

@@ -53,7 +53,8 @@ def isometry(source: HomogeneousManifold, target: HomogeneousManifold) -> Isomet
     if source.same_as(target):
         return Isometry(source, target, lambda x: x)
     if type(source) is type(target) and not isinstance(source, Product):
-        raise ValueError(f"{source!r} and {target!r} are not isometric: their curvatures differ")
+        _check_curvatures(source, target)
+        return Isometry(source, target, lambda x: x)
     builder = _REGISTRY.get((type(source), type(target)))
     if builder is None:
         raise ValueError(
@@ -69,8 +70,7 @@ def _check_curvatures(source: HomogeneousManifold, target: HomogeneousManifold) 
     values = [float(m.curvature) if isinstance(m, SpaceForm) else 0.0 for m in (source, target)]
     if abs(values[0] - values[1]) > 1e-6 * abs(values[0]):
         raise ValueError(
-            f"no isometry between curvatures {values[0]:g} and {values[1]:g}:"
-            f" {source!r}, {target!r}"
+            f"not isometric, curvatures {values[0]:g} and {values[1]:g}: {source!r}, {target!r}"
         )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from noneuclid.manifolds._centroid import timelike_sum
 from noneuclid.manifolds._space_form import SpaceForm
 from noneuclid.numerics import (
     asinck,
@@ -217,10 +218,8 @@ class Lorentz(SpaceForm):
     def _midpoint(self, x: Tensor, w: Tensor, dtype: torch.dtype) -> Tensor:
         """Return the Lorentz centroid sum w x / |sum w x|. Source: [chen2022fully] Eq. (8)."""
         space = self._unit_space(x)
-        time = (1 + row_dot(space, space)).sqrt()
-        space, time = (w * space).sum(-2), (w * time).sum(-2)
-        length = safe_sqrt(time * time - row_dot(space, space))
-        unit = safe_divide(space, length) / (-self._curvature_at(x)).sqrt()
+        total, _, length = timelike_sum(space, (1 + row_dot(space, space)).sqrt(), w)
+        unit = safe_divide(total, length) / (-self._curvature_at(x)).sqrt()
         return self._with_time(unit.to(x.dtype), dtype)
 
     # -- origin ----------------------------------------------------------------------------------
@@ -297,4 +296,4 @@ class Lorentz(SpaceForm):
 
     def _tangent_violation(self, x: Tensor, u: Tensor) -> Tensor:
         moved = self._proju(x, u)
-        return safe_divide((u - moved)[..., 0].abs(), moved.abs().amax(-1))
+        return safe_divide((u - moved)[..., 0].abs(), u.abs().amax(-1))

@@ -73,8 +73,9 @@ def manifold_of(parameter: Tensor) -> Manifold | None:
 def restore_marks(module: nn.Module) -> nn.Module:
     """Mark again every parameter whose module remembers a manifold for it; return `module`.
 
-    Needed only after code that exchanges parameters behind the module's back, such as torch's own
-    `fully_shard`.
+    Needed only after code that exchanges parameters behind the module's back: torch's own
+    `fully_shard`, and conversions and loading under
+    `torch.__future__.set_swap_module_params_on_conversion(True)`.
     """
     for owner in module.modules():
         if isinstance(owner._parameters, MarkedParameters):
@@ -99,7 +100,8 @@ class MarkedParameters(dict):
             manifold = manifolds[name]
             count = len(manifold.point_shape)
             if tuple(parameter.shape[-count:]) == manifold.point_shape:
-                parameter = ManifoldParameter(parameter.data, manifold, parameter.requires_grad)
+                parameter.__class__ = ManifoldParameter  # in place: it may be in an optimizer
+                parameter.manifold = manifold  # type: ignore[attr-defined]  # it is one now
             else:
                 del manifolds[name]
         super().__setitem__(name, parameter)

@@ -48,6 +48,9 @@ class Product(HomogeneousManifold):
         """Return the flat points or vectors from their parts; batch axes broadcast."""
         if len(parts) != len(self.widths):
             raise ValueError(f"join expects {len(self.widths)} parts, got {len(parts)}")
+        came = tuple(part.shape[-1] for part in parts)
+        if came != self.widths:
+            raise ValueError(f"join expects parts of widths {self.widths}, got {came}")
         batch = torch.broadcast_shapes(*(part.shape[:-1] for part in parts))
         return torch.cat([part.expand(*batch, part.shape[-1]) for part in parts], dim=-1)
 

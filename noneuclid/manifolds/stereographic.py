@@ -6,8 +6,9 @@ The formulas of the manifold contract are in `_stereographic_formulas.py`.
 import torch
 from torch import Tensor
 
+from noneuclid.manifolds._calling import exact_matmul
 from noneuclid.manifolds._stereographic_formulas import StereographicFormulas
-from noneuclid.numerics import gap, row_dot, safe_divide, safe_sqrt
+from noneuclid.numerics import gap, row_dot, safe_divide, safe_sqrt, wide
 
 
 class GyrovectorSpace(StereographicFormulas):
@@ -26,8 +27,13 @@ class GyrovectorSpace(StereographicFormulas):
 
     def mobius_matvec(self, matrix: Tensor, x: Tensor) -> Tensor:
         """Return exp_o(W log_o x): (m, n), (*, n) -> (*, m), on the same model in dimension m."""
+        if matrix.dim() != 2 or matrix.shape[1] != self.dim:
+            raise ValueError(
+                f"mobius_matvec expects a matrix of shape (m, {self.dim}), got"
+                f" {tuple(matrix.shape)}"
+            )
         target = self if matrix.shape[-2] == self.dim else self.like(matrix.shape[-2])
-        return target.expmap0(self.logmap0(x) @ matrix.mT)
+        return target.expmap0(exact_matmul(self.logmap0(x), matrix.mT))
 
     def gyration(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
         """Return gyr[x, y] v, the rotation with x (+) (y (+) v) = (x (+) y) (+) gyr[x, y] v."""
@@ -53,7 +59,12 @@ class GyrovectorSpace(StereographicFormulas):
         size = 1 + curvature * curvature * row_dot(x, x) * yy
         ratio = gap_x / self._away_from_zero(denominator, size, x.dtype)
         pull = -curvature * yy * ratio
-        return self._projx(x + (ratio.to(x.dtype) * y + pull.to(x.dtype) * x), dtype)
+        total = x + (ratio.to(x.dtype) * y + pull.to(x.dtype) * x)
+        if self.curvature_sign >= 0:  # far out on a sphere x + ... would cancel
+            part = 1 - curvature * (2 * row_dot(x, y) + yy)
+            far = ratio * (part / gap_x * wide(x) + wide(y))
+            total = torch.where(gap_x > 2, far.to(x.dtype), total)
+        return self._projx(total, dtype)
 
 
 class Stereographic(GyrovectorSpace):

@@ -88,3 +88,14 @@ def test_shape_errors_come_through(manifold):
         ne.Checked(manifold).dist(torch.zeros(2, 9), torch.zeros(2, 9))
     with pytest.raises(AttributeError):
         _ = ne.Checked(manifold).no_such_method
+
+
+def test_keywords_and_carried_vectors_are_checked():
+    outside, H = torch.tensor([3.0, 0.0]), ne.Lorentz(3)
+    with pytest.raises(ne.OffManifoldError, match="argument 2 of dist"):
+        ne.Checked(ne.PoincareBall(2)).dist(torch.zeros(2), y=outside)
+    bad = torch.tensor([5.0, 0.0, 0.0, 0.0])
+    with pytest.raises(ne.OffManifoldError, match="argument 3 of retr_transp"):
+        ne.Checked(H).retr_transp(H.origin(), torch.zeros(4), bad)
+    with pytest.raises(ne.OffManifoldError, match="mobius_scalar_mul"):
+        ne.Checked(ne.PoincareBall(2)).mobius_scalar_mul(2.0, outside)

@@ -114,3 +114,45 @@ def test_gyrovector_identities(generator):
         )
         wide = manifold.mobius_matvec(torch.ones(5, 3).double(), x)
         assert wide.shape == (8, 5)
+
+
+def test_autocast_rounds_nothing():
+    """A product under autocast would come out in 16 bits."""
+    ball = ne.PoincareBall(3)
+    x, matrix = ball.random(4), torch.eye(3) * 0.5
+    motion = ball.random_isometry(dtype=torch.float32)
+    expected = ball.mobius_matvec(matrix, x), motion(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        came = ball.mobius_matvec(matrix, x), motion(x)
+    assert all(torch.equal(a, b) for a, b in zip(came, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: ne.Lorentz(3, torch.tensor(-1.0)), TypeError, "learnable=True"),
+        (lambda: ne.Lorentz(3, ne.Lorentz(2).curvature, learnable=True), ValueError, "contradicts"),
+        (lambda: ne.Lorentz(True), ValueError, "integer dim"),
+        (lambda: ne.PoincareBall(2).dist(None, torch.zeros(2)), TypeError, "expects tensors"),
+        (
+            lambda: ne.manifold("H3 x B3").join([torch.zeros(3), torch.zeros(4)]),
+            ValueError,
+            "widths",
+        ),
+        (lambda: ne.Sphere(2).midpoint(torch.ones(4, 3), torch.ones(3)), ValueError, "one weight"),
+        (
+            lambda: ne.PoincareBall(2).mobius_matvec(torch.eye(3), torch.zeros(2)),
+            ValueError,
+            "matrix",
+        ),
+        (lambda: ne.Checked(None), TypeError, "manifold"),
+    ],
+)
+def test_bad_arguments_get_a_sentence(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_a_pure_time_vector_is_not_tangent():
+    H = ne.Lorentz(3)
+    assert not H.check_vector(H.origin(), torch.tensor([5.0, 0.0, 0.0, 0.0]))

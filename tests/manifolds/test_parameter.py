@@ -150,3 +150,11 @@ def test_errors():
         ne.ManifoldParameter(torch.zeros(2, 3), ne.Sphere(3))
     with pytest.raises(TypeError, match="floating"):
         ne.ManifoldParameter(torch.zeros(2, 4, dtype=torch.int64), ne.Sphere(3))
+
+
+def test_a_reassigned_parameter_stays_the_same_object(module):
+    """It may be in an optimizer already; a copy would leave that one without gradients."""
+    bare = nn.Parameter(module.point.detach().clone())
+    module.point = bare
+    assert module.point is bare
+    assert ne.manifold_of(bare) is not None

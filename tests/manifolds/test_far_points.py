@@ -1,0 +1,50 @@
+"""Far from the origin: midpoints of far points, and maps that start near a sphere's antipode."""
+
+import pytest
+import torch
+
+import noneuclid as ne
+
+
+REACHED = [(ne.Lorentz(3), dtype, 25.0) for dtype in (torch.float32, torch.float64)]
+REACHED += [(ne.PoincareBall(3, -0.5), torch.float32, 15.0)]
+REACHED += [(ne.PoincareBall(3, -0.5), torch.float64, 25.0)]
+
+
+@pytest.mark.parametrize("share", [0.04, 0.4, 0.8, 1.0])
+@pytest.mark.parametrize(("manifold", "dtype", "reach"), REACHED)
+def test_midpoint_of_one_point_is_that_point(manifold, dtype, reach, share):
+    """|sum w x|^2 cancels by e^2R in the plain form: the origin came out at radius 20."""
+    radius = share * reach
+    unit = float(manifold.curvature().abs()) ** -0.5
+    direction = torch.tensor([0.6, -0.48, 0.64], dtype=dtype) * radius * unit
+    x = manifold.expmap0(manifold.from_frame(direction))
+    mean = manifold.midpoint(torch.stack([x, x, x]), torch.tensor([0.2, 1.0, 3.0], dtype=dtype))
+    allowed = 8 * torch.finfo(dtype).eps * torch.exp(torch.tensor(radius)).item()
+    assert float(manifold.dist(mean, x)) <= allowed * unit
+
+
+def test_midpoint_of_two_far_points_is_between_them(dtype):
+    H = ne.Lorentz(2)
+    x = H.expmap0(torch.tensor([[0.0, 14.0, 0.0], [0.0, 16.0, 0.0]], dtype=dtype))
+    assert float(H.dist0(H.midpoint(x))) == pytest.approx(15, rel=1e-6)
+
+
+def test_midpoint_past_the_equator():
+    """Two points close to the antipode of the origin, on either side, meet there."""
+    P = ne.SphereProjection(2)
+    x = torch.tensor([[100.0, 0.0], [-100.0, 0.0]], dtype=torch.float64)
+    assert float(P.dist(P.midpoint(x), x[0])) == pytest.approx(float(P.dist(*x)) / 2, rel=1e-9)
+    pair = torch.tensor([[1e3, 0.0], [1.1e3, 0.0]], dtype=torch.float64)
+    assert torch.allclose(P.midpoint(pair), P.geodesic(*pair, 0.5), rtol=1e-14)
+
+
+@pytest.mark.parametrize("size", [1e2, 1e8, 1e12, 1e15])
+def test_log_and_exp_start_near_the_antipode_of_the_origin(size):
+    """y - x has no digits of y there, and x + ... cancels."""
+    P = ne.SphereProjection(3)
+    far = torch.tensor([0.3, 0.5, -0.7], dtype=torch.float64) * size
+    y = torch.tensor([0.1, -0.5, 0.2], dtype=torch.float64)
+    v = P.logmap(far, y)
+    assert float(P.norm(far, v)) == pytest.approx(float(P.dist(far, y)), rel=1e-13)
+    assert float(P.dist(P.expmap(far, v), y)) < 1e-13
