@@ -158,6 +158,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 def _make_folder(folder: Path) -> None:
     """Make the output folder and see that files can be written there."""
+    if folder.exists() and not folder.is_dir():
+        _stop(f"--out {folder} is not a folder: give a folder or a new name")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

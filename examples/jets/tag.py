@@ -11,6 +11,7 @@ Source: [woodward2024product].
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import sys
@@ -53,7 +54,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--particles", type=positive, default=24, help="of each jet, leading in pT")
     parser.add_argument("--parameters", type=positive, default=4600, help="of every model")
     parser.add_argument("--batch", type=positive, default=256)
-    parser.add_argument("--lr", type=float, default=5e-3, help="peak of the one-cycle schedule")
+    parser.add_argument("--lr", type=_positive, default=5e-3, help="peak of the one-cycle schedule")
     parser.add_argument("--workers", type=positive, default=os.cpu_count() or 1, help="processes")
     return parser.parse_args(argv)
 
@@ -71,6 +72,16 @@ def _at_least(least: int) -> Callable[[str], int]:
     return parse
 
 
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
+    if not 0 < value < math.inf:  # NaN is not
+        raise argparse.ArgumentTypeError(f"expected a finite number above 0, got {text}")
+    return value
+
+
 def checked(options: argparse.Namespace) -> Data:
     """Look at everything that can be wrong before anything is trained or written."""
     for name in options.signature:
@@ -82,6 +93,8 @@ def checked(options: argparse.Namespace) -> Data:
         data = training.read(options.data, options.particles, options.max_jets)
     except (OSError, ValueError, ImportError) as error:
         stop(f"cannot read jets: {error}.")
+    if options.out.exists() and not options.out.is_dir():
+        stop(f"--out {options.out} is not a folder: give a folder or a new name.")
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         probe = options.out / ".probe"
@@ -161,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     begin = time.perf_counter()
     data = checked(options)
     settings = Settings(
-        data=str(Path(options.data).name),
+        data=f"{Path(options.data).resolve().name}, sha256 {data.digest()}",
         train_jets=len(data.train),
         test_jets=len(data.test),
         particles=options.particles,

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from noneuclid.datasets._columns import find_damage
+
 BLOCK = 10_000  # jets read at a time: bounds the memory, 200 particles of float64 are 64 MB
 
 # The packed form: pT in steps of 1/20 of a natural logarithm, angles in steps of 0.0087.
@@ -136,8 +138,10 @@ def _read_npz(path: Path, limit: int | None, _: int) -> Iterator[Block]:
             )
         arrays = {name: archive[name] for name in archive.files}
     decode(arrays)
-    total = len(arrays["label"]) if limit is None else min(limit, len(arrays["label"]))
     names = tuple(metadata["classes"])
+    if (damage := find_damage(arrays, len(names))) is not None:
+        raise JetFileError(f"{path} is a damaged .npz file: {damage}; make or download it again")
+    total = len(arrays["label"]) if limit is None else min(limit, len(arrays["label"]))
     for first in range(0, total, BLOCK):
         yield _npz_block(arrays, names, slice(first, min(first + BLOCK, total)))
 

@@ -30,8 +30,13 @@ def from_normal(manifold: HomogeneousManifold, c: Tensor) -> Tensor:
 
 
 def factors_of(manifold: HomogeneousManifold) -> tuple[HomogeneousManifold, ...]:
-    """Return the factors of a product, or the manifold itself as its only factor."""
-    return tuple(manifold.factors) if isinstance(manifold, Product) else (manifold,)
+    """Return the factors that are no products themselves; of any other manifold, itself alone.
+
+    Points and normal coordinates of nested products are those of the flat product of these.
+    """
+    if not isinstance(manifold, Product):
+        return (manifold,)
+    return tuple(part for factor in manifold.factors for part in factors_of(factor))
 
 
 def initial_radius(manifold: HomogeneousManifold, device: torch.device | None = None) -> Tensor:
@@ -111,7 +116,8 @@ def _translate(manifold: SpaceForm, c: Tensor, b: Tensor) -> Tensor:
     curvature = manifold.curvature(c.device).to(dtype)
     rows, point = c.to(working_dtype(c.dtype)), b.to(working_dtype(c.dtype))
     cc = (rows * rows).sum(-1, keepdim=True).to(dtype)
-    cb, bb = (rows @ point)[..., None].to(dtype), (point * point).sum(-1, keepdim=True).to(dtype)
+    cb = (rows * point).sum(-1, keepdim=True).to(dtype)  # no @: autocast would round it to 16 bits
+    bb = (point * point).sum(-1, keepdim=True).to(dtype)
     z = curvature * cc
     (cosine, sine), (b_cosine, b_sine) = cosines(z), cosines(curvature * bb)
     # S^2 / (1 + C) = (1 - C) / z: the first form cancels at the antipode, the second near 0.

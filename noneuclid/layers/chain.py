@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from noneuclid.layers._base import Layer, TangentLayer
 from noneuclid.layers._normal import factors_of, from_normal, to_normal
-from noneuclid.manifolds import HomogeneousManifold
+from noneuclid.manifolds import HomogeneousManifold, Product
 
 
 class Chain(Layer):
@@ -79,12 +79,12 @@ def _same_space(a: HomogeneousManifold, b: HomogeneousManifold) -> bool:
     """Tell whether points of `a` are points of `b`, now and after their curvatures have learned."""
     if a is b:
         return True
-    if len(factors_of(a)) > 1 or len(factors_of(b)) > 1:
+    if isinstance(a, Product) or isinstance(b, Product):
         pairs = list(zip(factors_of(a), factors_of(b), strict=False))
         return len(factors_of(a)) == len(factors_of(b)) and all(_same_space(*p) for p in pairs)
     if type(a) is not type(b) or a.dim != b.dim:
         return False
     curvatures = getattr(a, "curvature", None), getattr(b, "curvature", None)
-    if curvatures[0] is curvatures[1]:
+    if curvatures[0] is not None and curvatures[0] is curvatures[1]:
         return True
     return not any(getattr(c, "learnable", False) for c in curvatures) and a.same_as(b)

@@ -22,8 +22,8 @@ class Linear(TangentLayer):
         manifold_out: where the output lives; any geometry and dimension.
         bias: whether b, a `ManifoldParameter` of `manifold_out`, is there.
         mixing: True for one matrix from all coordinates to all; False for one matrix for each pair
-            of factors (factor i to factor i). By default False between products of equally many
-            factors, else True.
+            of factors (factor i to factor i; those of nested products count one by one). By default
+            False between products of equally many factors, else True.
         gain: factor of the initial semi-orthogonal W; sqrt 2 makes up for a ReLU.
         device, dtype: of the parameters.
 

@@ -39,7 +39,7 @@ class TangentMean(TangentLayer):
     def tangent(self, c: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the mean over axis -2 of the rows where `mask` is True."""
         if mask is None:
-            return c.mean(-2)
+            return c.mean(-2) if c.shape[-2] else c.sum(-2)  # the mean of nothing would be NaN
         if mask.dtype != torch.bool or mask.shape != c.shape[:-1]:
             raise ValueError(
                 f"mask must be a bool tensor of shape {tuple(c.shape[:-1])}, True where a point is,"

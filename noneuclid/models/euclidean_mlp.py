@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from noneuclid.models._budget import count_parameters, fit_widths
+from noneuclid.models._checks import check_sizes, without_padding
 
 _WIDTHS = range(2, 257)
 _HEAD_RATIO = 2
@@ -30,7 +31,7 @@ class EuclideanMLP(nn.Module):
 
     Raises:
         ValueError: `parameters` together with `width` or `head`, or neither; a budget that no
-            widths meet; `layers` < 1.
+            widths meet; a size below 1; a mask of the wrong shape or dtype.
 
     Source: the network of [woodward2024product] section 4 without its geometry.
     """
@@ -48,8 +49,7 @@ class EuclideanMLP(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if layers < 1:
-            raise ValueError(f"layers must be at least 1, got {layers}")
+        check_sizes(in_features=in_features, classes=classes, width=width, layers=layers, head=head)
         if (parameters is None) == (width is None and head is None):
             raise ValueError("give either a budget of parameters, or a width (and head), not both")
         if parameters is not None:
@@ -73,9 +73,9 @@ class EuclideanMLP(nn.Module):
 
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return logits (B, classes); without a mask every slot is a particle."""
+        particles = self.particles(without_padding(features, mask))
         if mask is None:
-            return self.head(self.particles(features).mean(-2))
-        present = mask[..., None]
-        particles = self.particles(torch.where(present, features, 0))
-        total = torch.where(present, particles, 0).sum(-2)
+            mean = particles.mean(-2) if particles.shape[-2] else particles.sum(-2)
+            return self.head(mean)
+        total = torch.where(mask[..., None], particles, 0).sum(-2)
         return self.head(total / mask.sum(-1, keepdim=True).clamp(min=1).to(total.dtype))

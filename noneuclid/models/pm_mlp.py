@@ -18,6 +18,7 @@ from noneuclid.layers import (
 )
 from noneuclid.manifolds import HomogeneousManifold, Product, manifold
 from noneuclid.models._budget import count_parameters, fit_widths
+from noneuclid.models._checks import check_sizes, without_padding
 
 _WIDTHS = range(2, 129)
 _HEAD_RATIO = 2  # head width over the width of the embedding, when a budget sets both
@@ -59,7 +60,7 @@ class PMMLP(nn.Module):
 
     Raises:
         ValueError: an unreadable signature, `parameters` together with `dim` or `head`, a budget
-            that no widths meet, `layers` < 1, a mask of the wrong shape or dtype.
+            that no widths meet, a size below 1, a mask of the wrong shape or dtype.
 
     Flat limit: signature "E<n>" is this network on R^n; for the plain twin see `EuclideanMLP`.
     Source: [woodward2024product] section 4.
@@ -81,8 +82,8 @@ class PMMLP(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if layers < 1:
-            raise ValueError(f"layers must be at least 1, got {layers}")
+        check_sizes(in_features=in_features, classes=classes, layers=layers)
+        check_sizes(dim=dim, hidden=hidden, head=head)
         if parameters is not None:
             if dim is not None or head is not None:
                 raise ValueError("give either a budget of parameters, or dim and head, not both")
@@ -137,27 +138,15 @@ class PMMLP(nn.Module):
                 f"PMMLP expects features of shape (B, P, {self.in_features}),"
                 f" got {tuple(features.shape)}"
             )
-        return self.head(self.particles(_without_padding(features, mask), mask=mask))
+        return self.head(self.particles(without_padding(features, mask), mask=mask))
 
     def embed(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the pooled embedding (B, dim), coordinates in the tangent space at the origin."""
-        return self.particles(_without_padding(features, mask), mask=mask)
+        return self.particles(without_padding(features, mask), mask=mask)
 
     def extra_repr(self) -> str:
         """Return the signature."""
         return f"signature={self.signature!r}"
-
-
-def _without_padding(features: Tensor, mask: Tensor | None) -> Tensor:
-    """Return the features with 0 in padded slots, whatever stood there."""
-    if mask is None:
-        return features
-    if mask.dtype != torch.bool or mask.shape != features.shape[:-1]:
-        raise ValueError(
-            f"mask must be a bool tensor of shape {tuple(features.shape[:-1])}, True where a"
-            f" particle is, got {mask.dtype} of shape {tuple(mask.shape)}"
-        )
-    return torch.where(mask[..., None], features, 0)
 
 
 def _with_width(space: HomogeneousManifold, width: int) -> HomogeneousManifold:

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 
 from noneuclid.datasets import Jets, load_jets
 from noneuclid.datasets import jets as jets_module
-from noneuclid.datasets.jet_files import BLOCK, JETCLASS_NAMES
+from noneuclid.datasets.jet_files import BLOCK, JETCLASS_NAMES, JetFileError
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "jets"
 N = 12
@@ -346,6 +347,37 @@ def test_files_of_the_right_kind_with_other_content(
     ):
         with pytest.raises(ValueError, match=f"{name} .*{message}"):
             load_jets(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("label", lambda c: c + 7 * (np.arange(N) == 3), r"label must be in 0\.\.1, got 8"),
+        ("label", lambda c: c - (np.arange(N) == 0), r"label must be in 0\.\.1, got -1"),
+        ("event", lambda c: c[:-1], r"event must have the shape \(12,\) for 12 jets, got \(11,\)"),
+        ("multiplicity", lambda c: c[:5], r"multiplicity must have the shape \(12,\)"),
+        ("jet", lambda c: c[:, :3], r"jet must have the shape \(12, 4\)"),
+        ("pt", lambda c: c[:-1], "pt must have the shape"),
+        ("dphi", lambda c: np.append(c, 0), "dphi must have the shape"),
+        ("offsets", lambda c: c[:-1], "12 labels need 12 counts or 13 offsets"),
+        ("offsets", lambda c: c + 1, "offsets must rise from 0"),
+        ("offsets", lambda c: c[[0, 2, 1, *range(3, N + 1)]], "offsets must rise from 0"),
+    ],
+)
+def test_damaged_columns_are_named(
+    name: str,
+    change: Callable[[np.ndarray], np.ndarray],
+    message: str,
+    tmp_path: Path,
+    particles: list[np.ndarray],
+) -> None:
+    write_shard(tmp_path / "a.npz", particles)
+    with np.load(tmp_path / "a.npz") as arrays:
+        columns = {key: arrays[key] for key in arrays.files}
+    columns[name] = change(columns[name])
+    np.savez(tmp_path / "a.npz", **columns)
+    with pytest.raises(JetFileError, match=rf"a\.npz is a damaged \.npz file: {message}"):
+        load_jets(tmp_path / "a.npz", max_jets=2)
 
 
 def test_empty_folder_and_missing_path(tmp_path: Path) -> None:

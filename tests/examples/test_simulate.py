@@ -249,6 +249,19 @@ def test_unwritable_folder(tmp_path: Path) -> None:
     assert len(message.splitlines()) == 1
 
 
+def test_file_in_the_place_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLE))
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SystemExit):
+        importlib.import_module("simulate")._make_folder(tmp_path / "file")
+    message = capsys.readouterr().err
+    assert message == (
+        f"simulate.py: --out {tmp_path / 'file'} is not a folder: give a folder or a new name\n"
+    )
+
+
 @pytest.mark.parametrize("package", ["pythia8mc", "fastjet", "awkward"])
 def test_missing_package(package: str, tmp_path: Path) -> None:
     code = (

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -72,7 +73,12 @@ def test_without_matplotlib(tmp_path: Path) -> None:
         (["--data", "nowhere.npz"], "cannot read jets"),
         (["--data", "broken.npz"], "cannot read jets"),
         (["--out", "file/out"], "cannot write to --out"),
+        (["--out", "file"], "--out file is not a folder"),
         (["--epochs", "0"], "expected at least 1"),
+        (["--lr=-1"], "expected a finite number above 0, got -1"),
+        (["--lr", "nan"], "expected a finite number above 0, got nan"),
+        (["--lr", "0"], "expected a finite number above 0, got 0"),
+        (["--lr", "fast"], "expected a number, got 'fast'"),
         (["--max-jets", "1"], "both classes"),
     ],
 )
@@ -87,6 +93,22 @@ def test_errors(args: list[str], message: str, tmp_path: Path) -> None:
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_results_of_other_jets_are_not_reused(tmp_path: Path) -> None:
+    """A data set of the same name and counts is another one; a copy elsewhere is the same."""
+    quick = ["--max-jets", "200", "--particles", "4", "--epochs", "1", "--seeds", "1",
+             "--workers", "1", "--signature", "E", "--parameters", "800"]  # fmt: skip
+    said = []
+    for folder, swapped in (("a", False), ("b", True), ("c", True)):
+        data = tmp_path / folder / "jets"
+        data.mkdir(parents=True)
+        for name, other in (("train", "test"), ("test", "train")):
+            shutil.copy(SAMPLE / f"{other if swapped else name}.npz", data / f"{name}.npz")
+        done = tag("--out", "out", "--data", str(data), *quick, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        said.append("are in out already" in done.stdout)
+    assert said == [False, False, True]
 
 
 def test_sample_is_there() -> None:

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 import noneuclid as ne
-from noneuclid.layers import Activation, Chain, Lift, Linear, TangentLayerNorm
+from noneuclid.layers import Activation, Chain, Lift, Linear, TangentLayerNorm, TangentMean
+from noneuclid.layers._normal import translate
 
 
 @pytest.mark.parametrize("signature", ["S4", "P4(2)", "K4(0.7)", "H4", "H3 x S3(0.5)"])
@@ -39,3 +40,41 @@ def test_lift_is_its_formula() -> None:
     c = x @ lift.weight.mT + lift.bias
     scale = torch.tensor([0.5] * 2 + [-1.0] * 3, dtype=torch.float64).exp()
     torch.testing.assert_close(lift(x), space.expmap0(space.from_frame(scale * c)))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (ne.Product(ne.Lorentz(2, -1.0)), ne.Product(ne.Lorentz(2, -9.0))),
+        (ne.Product(ne.Lorentz(4)), ne.Product(ne.Sphere(4))),
+        (
+            ne.Product(ne.Product(ne.Lorentz(2, -1.0)), ne.Euclidean(2)),
+            ne.Product(ne.Product(ne.Lorentz(2, -9.0)), ne.Euclidean(2)),
+        ),
+        (ne.Product(ne.Lorentz(2, learnable=True)), ne.Product(ne.Lorentz(2, learnable=True))),
+    ],
+)
+def test_products_of_one_factor_and_nested_ones_are_told_apart(
+    first: ne.Product, second: ne.Product
+) -> None:
+    """A product is its factors, however many and however nested."""
+    with pytest.raises(ValueError, match="layer 0 ends on"):
+        Chain(Activation(first, torch.relu), Activation(second, torch.relu))
+    Chain(Activation(first, torch.relu), Activation(ne.Product(*first.factors), torch.relu))
+
+
+def test_autocast_rounds_no_translation() -> None:
+    """What is computed in the working dtype stays there under autocast."""
+    space = ne.Lorentz(4)
+    c, b = torch.randn(50, 4), torch.randn(4)
+    expected = translate(space, c, b)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert translate(space, c, b).equal(expected)
+
+
+def test_mean_of_no_slots() -> None:
+    """A set without slots has the mean 0, with and without a mask."""
+    space = ne.manifold("H3 x E2")
+    pool, x = TangentMean(space), torch.zeros(2, 0, 6)
+    assert pool(x).equal(torch.zeros(2, 5))
+    assert pool(x, torch.zeros(2, 0, dtype=torch.bool)).equal(torch.zeros(2, 5))

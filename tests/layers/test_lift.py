@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import noneuclid as ne
-from noneuclid.layers import Activation, Chain, Drop, Lift, Linear
+from noneuclid.layers import Activation, Chain, Drop, Lift, Linear, TangentLayerNorm
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,19 @@ def test_no_bias() -> None:
     assert Lift(4, S, bias=False)(torch.zeros(2, 4)).equal(S.origin(2))
     assert Drop(S, 2, bias=False)(S.origin(2)).equal(torch.zeros(2, 2))
     assert set(Drop(S, 2, bias=False).flat_parameters()) == {"weight"}
+
+
+def test_nested_products_start_like_flat_ones() -> None:
+    """Every factor gets its own scale and radius, however deep it lies in products."""
+    sphere = ne.Sphere(4, 100.0)
+    nested = ne.Product(ne.Product(ne.Product(sphere), ne.Lorentz(3, -4.0)), ne.Euclidean(2))
+    flat = ne.Product(sphere, ne.Lorentz(3, -4.0), ne.Euclidean(2))
+    radii = torch.tensor([0.1] * 4 + [0.5] * 3 + [1.0] * 2)
+    dims = torch.tensor([4.0] * 4 + [3.0] * 3 + [2.0] * 2)
+    torch.testing.assert_close(TangentLayerNorm(nested).weight, radii / dims.sqrt())
+    one, two = Lift(7, nested), Lift(7, flat)
+    assert one.log_scale.equal(two.log_scale)
+    two.load_state_dict(one.state_dict(), strict=False)  # curvatures have other names, like values
+    x = torch.randn(20, 7)
+    torch.testing.assert_close(one(x), two(x))
+    assert [tuple(w.shape) for w in Linear(nested, flat).weights] == [(4, 4), (3, 3), (2, 2)]

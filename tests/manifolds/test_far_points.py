@@ -5,7 +5,6 @@ import torch
 
 import noneuclid as ne
 
-
 REACHED = [(ne.Lorentz(3), dtype, 25.0) for dtype in (torch.float32, torch.float64)]
 REACHED += [(ne.PoincareBall(3, -0.5), torch.float32, 15.0)]
 REACHED += [(ne.PoincareBall(3, -0.5), torch.float64, 25.0)]

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -150,3 +151,37 @@ def test_errors() -> None:
         PMMLP(7, 2, "E4", layers=0)
     with pytest.raises(ValueError, match="not both"):
         EuclideanMLP(7, 2)
+
+
+@pytest.mark.parametrize("model", [PMMLP(7, 2, "H4 x E4"), EuclideanMLP(7, 2, width=8)])
+def test_sets_without_slots(model: torch.nn.Module) -> None:
+    """A set without slots is one without particles."""
+    empty = torch.zeros(2, 0, 7)
+    absent = model(torch.ones(2, 3, 7), mask=torch.zeros(2, 3, dtype=torch.bool))
+    torch.testing.assert_close(model(empty), absent)
+    torch.testing.assert_close(model(empty, mask=torch.zeros(2, 0, dtype=torch.bool)), absent)
+
+
+@pytest.mark.parametrize(
+    ("build", "name"),
+    [
+        (lambda: PMMLP(7, 0), "classes"),
+        (lambda: PMMLP(7, 2, head=0), "head"),
+        (lambda: PMMLP(7, 2, "H", dim=0), "dim"),
+        (lambda: PMMLP(7, 2, hidden=0), "hidden"),
+        (lambda: EuclideanMLP(7, 0, width=8), "classes"),
+        (lambda: EuclideanMLP(7, 2, width=0), "width"),
+        (lambda: EuclideanMLP(7, 2, width=8, head=0), "head"),
+    ],
+)
+def test_sizes_below_one(build: Callable[[], torch.nn.Module], name: str) -> None:
+    """A size of 0 is an error and no model without outputs."""
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+        build()
+
+
+def test_the_baseline_refuses_a_float_mask() -> None:
+    """In the sentence of PMMLP."""
+    features, mask = batch()
+    with pytest.raises(ValueError, match=r"mask must be a bool tensor of shape \(5, 6\)"):
+        EuclideanMLP(7, 2, width=8)(features, mask=mask.float())

@@ -1,5 +1,6 @@
 """One training run: a model, a seed, a result that can be written as JSON."""
 
+import hashlib
 import time
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -25,7 +26,7 @@ DISK, DISK_SIGNATURE, DISK_POINTS = "disk", "H2*", 1500
 class Settings:
     """What a result depends on, besides model and seed; a stored result is reused if it agrees."""
 
-    data: str
+    data: str  # name and digest
     train_jets: int
     test_jets: int
     particles: int
@@ -42,6 +43,15 @@ class Data:
     train: Jets
     validation: Jets
     test: Jets
+
+    def digest(self) -> str:
+        """Return a name of what the models see: other jets, however alike their files, differ."""
+        found = hashlib.sha256()
+        for part in (self.train, self.validation, self.test):
+            for column in (part.features, part.mask, part.labels, part.observables):
+                found.update(repr(tuple(column.shape)).encode())
+                found.update(column.contiguous().numpy())
+        return found.hexdigest()[:16]
 
 
 def read(path: str, particles: int, max_jets: int) -> Data:
