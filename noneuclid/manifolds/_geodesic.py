@@ -62,18 +62,18 @@ class GeodesicManifold(Manifold):
     def midpoint(self, x: Tensor, w: Tensor | None = None) -> Tensor:
         """Return the weighted midpoint over the axis before the coordinates: (*, n, S) -> (*, S).
 
-        `w` (*, n) are weights >= 0, equal by default; all zero gives the origin (on manifolds that
+        `w` (*, n), broadcast, are weights >= 0, equal by default; all zero gives the origin (on manifolds that
         have one). Each manifold documents which mean it is.
         """
         if x.dim() <= len(self.point_shape):
             raise ValueError(f"midpoint expects (*, n, points), got {tuple(x.shape)}")
         if w is None:
             w = x.new_ones(x.shape[: x.dim() - len(self.point_shape)])
-        if not isinstance(w, Tensor) or w.shape != x.shape[: x.dim() - len(self.point_shape)]:
+        count = x.shape[x.dim() - len(self.point_shape) - 1]
+        if not isinstance(w, Tensor) or w.shape[-1:] != (count,):
             came = tuple(w.shape) if isinstance(w, Tensor) else type(w).__name__
             raise ValueError(
-                f"midpoint of points {tuple(x.shape)} expects one weight each, a tensor of shape"
-                f" {tuple(x.shape[: x.dim() - len(self.point_shape)])}, got {came}"
+                f"midpoint of {count} points expects weights of shape (*, {count}), got {came}"
             )
         weights = w.to(torch.float64)[(..., *(None,) * len(self.point_shape))]
         return self._call(lambda x, dtype: self._midpoint(x, weights, dtype), x, returns="point")
