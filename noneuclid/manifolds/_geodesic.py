@@ -62,8 +62,8 @@ class GeodesicManifold(Manifold):
     def midpoint(self, x: Tensor, w: Tensor | None = None) -> Tensor:
         """Return the weighted midpoint over the axis before the coordinates: (*, n, S) -> (*, S).
 
-        `w` (*, n), broadcast, are weights >= 0, equal by default; all zero gives the origin (on manifolds that
-        have one). Each manifold documents which mean it is.
+        `w` (*, n), broadcast, are weights >= 0, equal by default; all zero gives the origin (on
+        manifolds that have one). Each manifold documents which mean it is.
         """
         if x.dim() <= len(self.point_shape):
             raise ValueError(f"midpoint expects (*, n, points), got {tuple(x.shape)}")

@@ -92,10 +92,8 @@ class StereographicFormulas(SpaceForm):
         pull = -curvature * sine * sine * uu / (gap_x * denominator)
         y = x + (step.to(x.dtype) * u + pull.to(x.dtype) * x)
         if self.curvature_sign >= 0:  # far out on a sphere x + ... would cancel
-            part = (
-                cosine * cosine - curvature * sine * (sine * uu / gap_x + 2 * cosine * xu) / gap_x
-            )
-            far = part / denominator * wide(x) + step * wide(u)
+            moved = curvature * sine / gap_x * (sine * uu / gap_x + 2 * cosine * xu)
+            far = (cosine * cosine - moved) / denominator * wide(x) + step * wide(u)
             y = torch.where(curvature * xx > 1, far.to(x.dtype), y)
         return self._projx(y, dtype)
 

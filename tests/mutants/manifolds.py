@@ -52,8 +52,8 @@ MUTANTS = [
     ),
     Mutant(
         file=BALL,
-        old="(-curvature * sine * sine * uu / (gap_x * denominator))",
-        new="(curvature * sine * sine * uu / (gap_x * denominator))",
+        old="pull = -curvature * sine * sine * uu / (gap_x * denominator)",
+        new="pull = curvature * sine * sine * uu / (gap_x * denominator)",
         why="exp of the ball with the sign of K wrong in one term",
         tests=LAWS,
         select="log_inverts_exp",
