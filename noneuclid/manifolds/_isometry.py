@@ -21,7 +21,7 @@ class Isometry:
 
     source: HomogeneousManifold
     target: HomogeneousManifold
-    point_map: PointMap
+    point_map: Callable[[Tensor], Tensor]
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map points."""
