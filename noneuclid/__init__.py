@@ -4,6 +4,7 @@ Manifolds are at the top level (`import noneuclid as ne; ne.Lorentz(16)`); layer
 models are imported from their packages (`from noneuclid.optim import RiemannianAdam`).
 """
 
+from noneuclid import distributed
 from noneuclid._version import __version__
 from noneuclid.manifolds import (
     Checked,
@@ -49,6 +50,7 @@ __all__ = [
     "SphereProjection",
     "Stereographic",
     "__version__",
+    "distributed",
     "isometry",
     "manifold",
     "manifold_of",

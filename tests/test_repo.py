@@ -30,6 +30,8 @@ FORBIDDEN_AT_IMPORT = (
     "matplotlib",
     "sklearn",
     "networkx",
+    "onnx",
+    "onnxscript",
     "tqdm",
 )
 

@@ -61,7 +61,9 @@ class Curvature(nn.Module):
         return self.sign * torch.exp(bound * torch.tanh(raw / bound))
 
     def __float__(self) -> float:
-        return float(self.forward().detach())
+        if not self.learnable:
+            return self._fixed
+        return math.nan if self.raw.is_meta else float(self.forward().detach())
 
     def same_as(self, other: "Curvature") -> bool:
         """Tell whether both have the same value (to 1e-6 relative), sign rule and learnability."""

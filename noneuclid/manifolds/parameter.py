@@ -3,8 +3,8 @@
 The mark lives in two places: in the parameter (`ManifoldParameter.manifold`) and, by name, in the
 parameter table of the module it is registered on. Torch re-creates parameters on some paths
 (`load_state_dict(..., assign=True)`, `to_empty` from the meta device, `torch.__future__`'s
-overwriting conversions); the table then gives the new one its mark back. A lost mark would
-silently train in the wrong geometry.
+overwriting conversions, the shards of `fully_shard`); the table then gives the new one its mark
+back. A lost mark would silently train in the wrong geometry.
 """
 
 import copy
@@ -65,7 +65,7 @@ class ManifoldParameter(nn.Parameter):
         return f"ManifoldParameter on {self.manifold!r} containing:\n{self.data!r}"
 
 
-def manifold_of(parameter: Tensor) -> Manifold | None:
+def manifold_of(parameter: Tensor | None) -> Manifold | None:
     """Return the manifold a parameter is marked with, or None for an ordinary one."""
     return getattr(parameter, "manifold", None)
 
@@ -73,14 +73,12 @@ def manifold_of(parameter: Tensor) -> Manifold | None:
 def restore_marks(module: nn.Module) -> nn.Module:
     """Mark again every parameter whose module remembers a manifold for it; return `module`.
 
-    Needed only after code that exchanges parameters behind the module's back: torch's own
-    `fully_shard`, and conversions and loading under
+    Listing a module's parameters does the same. Needed only where code exchanges parameters behind
+    the module's back and nothing lists them afterwards, as conversions and loading under
     `torch.__future__.set_swap_module_params_on_conversion(True)`.
     """
-    for owner in module.modules():
-        if isinstance(owner._parameters, MarkedParameters):
-            for name, parameter in list(owner._parameters.items()):
-                owner._parameters[name] = parameter
+    for _ in module.parameters():
+        pass
     return module
 
 
@@ -88,7 +86,9 @@ class MarkedParameters(dict):
     """A module's parameter table that remembers which of its entries are points of a manifold.
 
     A bare `torch.nn.Parameter` written under a remembered name is marked again, unless its trailing
-    shape says that another parameter has taken the name.
+    shape says that another parameter has taken the name; so is one that has lost its mark where it
+    stands (`torch.utils.swap_tensors`, by which torch moves shards from the meta device) when the
+    table is next listed, as every optimizer does.
     """
 
     def __setitem__(self, name: str, parameter: Any) -> None:
@@ -96,12 +96,11 @@ class MarkedParameters(dict):
         manifolds = self.__dict__.setdefault("manifolds", {})
         if isinstance(parameter, ManifoldParameter):
             manifolds[name] = parameter.manifold
-        elif type(parameter) is nn.Parameter and name in manifolds:  # not a tracer's stand-in
+        elif name in manifolds and _is_bare(parameter):
             manifold = manifolds[name]
             count = len(manifold.point_shape)
             if tuple(parameter.shape[-count:]) == manifold.point_shape:
-                parameter.__class__ = ManifoldParameter  # in place: it may be in an optimizer
-                parameter.manifold = manifold  # type: ignore[attr-defined]  # it is one now
+                _mark(parameter, manifold)
             else:
                 del manifolds[name]
         super().__setitem__(name, parameter)
@@ -109,6 +108,31 @@ class MarkedParameters(dict):
     def __delitem__(self, name: str) -> None:
         self.__dict__.get("manifolds", {}).pop(name, None)
         super().__delitem__(name)
+
+    def items(self) -> Any:
+        """Return the entries, each marked as it should be."""
+        for name in tuple(self.__dict__.get("manifolds", ())):
+            parameter = self.get(name)
+            if manifold_of(parameter) is None and _is_bare(parameter):
+                self[name] = parameter
+        return super().items()
+
+
+def _is_bare(parameter: Any) -> bool:
+    """Tell a plain parameter or a shard of one from a tracer's stand-in and from None."""
+    return type(parameter) is nn.Parameter or _is_shard(parameter)
+
+
+def _is_shard(parameter: Any) -> bool:
+    """Tell whether it is a `torch.distributed.tensor.DTensor`, without importing that."""
+    return isinstance(parameter, nn.Parameter) and hasattr(parameter, "to_local")
+
+
+def _mark(parameter: Any, manifold: Manifold) -> None:
+    """Mark a bare parameter in place: it may be in an optimizer already."""
+    if not _is_shard(parameter):  # a shard is of a class of torch's and stays so
+        parameter.__class__ = ManifoldParameter
+    parameter.manifold = manifold
 
 
 def _rebuild(data: Tensor, manifold: Manifold, requires_grad: bool) -> ManifoldParameter:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim.optimizer import Optimizer, _use_grad_for_differentiable
 
 from noneuclid.manifolds import ManifoldParameter, manifold_of
-from noneuclid.optim._geometry import check_decay, factors_of
+from noneuclid.optim._geometry import check_decay, check_sharding, factors_of, local
 
 _PLAIN_ONLY = {  # flags of torch.optim that have no Riemannian form, and what to do instead
     "differentiable": "take the steps with expmap in your own loop",
@@ -45,7 +45,8 @@ class RiemannianOptimizer(Optimizer, ABC):
         """Add a group, as torch.optim does, after checking that its marked parameters fit it.
 
         Raises:
-            ValueError: a flag that has no Riemannian form, or weight decay without an origin.
+            ValueError: a flag that has no Riemannian form, weight decay without an origin, or a
+                parameter whose points are spread over processes.
         """
         super().add_param_group(param_group)
         group = self.param_groups[-1]
@@ -96,6 +97,7 @@ class RiemannianOptimizer(Optimizer, ABC):
     # -- checks ----------------------------------------------------------------------------------
 
     def _check_group(self, group: dict[str, Any], parameter: ManifoldParameter) -> None:
+        check_sharding(parameter, parameter.manifold)
         for flag, advice in _PLAIN_ONLY.items():
             # A fused default makes GradScaler hand over scaled gradients, whatever the group says.
             if group.get(flag) or (flag == "fused" and self.defaults.get(flag)):
@@ -137,7 +139,7 @@ class RiemannianOptimizer(Optimizer, ABC):
             return
         has_moved: dict[int, bool] = {}  # many parameters share a manifold: look through it once
         for parameter in self._marked(self.param_groups):
-            for factor, (x,) in factors_of(parameter.manifold, parameter.detach()):
+            for factor, (x,) in factors_of(parameter.manifold, local(parameter.detach())):
                 if id(factor) not in has_moved:
                     has_moved[id(factor)] = any(id(p) in moved for p in factor.parameters())
                 if has_moved[id(factor)]:

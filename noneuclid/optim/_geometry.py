@@ -28,6 +28,29 @@ def factors_of(manifold: Manifold, *tensors: Tensor) -> Iterator[tuple[Manifold,
         yield from factors_of(factor, *(split[index] for split in splits))
 
 
+def local(tensor: Tensor) -> Tensor:
+    """Return the rows that this process holds of a sharded tensor; any other one as it is.
+
+    What is written into them is written into `tensor`. Rows are points, so a step takes each
+    where it is, without communication.
+    """
+    return tensor.to_local() if hasattr(tensor, "to_local") else tensor
+
+
+def check_sharding(parameter: Tensor, manifold: Manifold) -> None:
+    """Raise ValueError if the processes hold parts of points, or of a curvature, only."""
+    batch = parameter.dim() - len(manifold.point_shape)
+    cut = [p.dim for p in getattr(parameter, "placements", ()) if p.is_shard()]
+    apart = any(hasattr(of_manifold, "to_local") for of_manifold in manifold.parameters())
+    if apart or any(axis % parameter.dim() >= batch for axis in cut):
+        what = "the curvature" if apart else "the coordinates"
+        raise ValueError(
+            f"{what} of a parameter {tuple(parameter.shape)} on {type(manifold).__name__} would be"
+            " spread over processes; shard the model with noneuclid.distributed.fully_shard, which"
+            " replicates single points and curvatures"
+        )
+
+
 def check_decay(manifold: Manifold) -> None:
     """Raise ValueError unless every factor of `manifold` has an origin to decay towards."""
     for factor, _ in factors_of(manifold):

@@ -10,7 +10,7 @@ from torch.optim.optimizer import ParamsT
 
 from noneuclid.manifolds import Manifold, ManifoldParameter
 from noneuclid.optim._base import RiemannianOptimizer
-from noneuclid.optim._geometry import add_square, factors_of, gradient_of, move
+from noneuclid.optim._geometry import add_square, factors_of, gradient_of, local, move
 
 # parameters, gradients, m, v, largest v, step counts
 _Lists = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor], list[Tensor], list[Tensor]]
@@ -113,8 +113,8 @@ class RiemannianAdam(RiemannianOptimizer, torch.optim.Adam):
         tensors: list[list[Tensor]] = []  # of each factor: point, gradient, m, v, largest v
         steps: list[float] = []
         for index, parameter in enumerate(parameters):
-            of_parameter = [one[index] for one in lists[:5] if one]
-            of_parameter[0] = parameter.detach()
+            of_parameter = [local(one[index]) for one in lists[:5] if one]
+            of_parameter[0] = local(parameter.detach())
             lists[5][index] += 1
             step = float(lists[5][index])
             for factor, views in factors_of(parameter.manifold, *of_parameter):

@@ -10,7 +10,7 @@ from torch.optim.sgd import sgd
 
 from noneuclid.manifolds import Manifold, ManifoldParameter
 from noneuclid.optim._base import RiemannianOptimizer
-from noneuclid.optim._geometry import factors_of, gradient_of, move
+from noneuclid.optim._geometry import factors_of, gradient_of, local, move
 
 
 class RiemannianSGD(RiemannianOptimizer, torch.optim.SGD):
@@ -101,14 +101,14 @@ class RiemannianSGD(RiemannianOptimizer, torch.optim.SGD):
         is_first: list[bool] = []
         for parameter in parameters:
             assert parameter.grad is not None
-            of_parameter = [parameter.detach(), parameter.grad]
+            of_parameter = [local(parameter.detach()), local(parameter.grad)]
             first = False
             if group["momentum"] != 0:
                 state = self.state[parameter]
                 first = state.get("momentum_buffer") is None
                 if first:
                     state["momentum_buffer"] = torch.zeros_like(parameter)
-                of_parameter.append(state["momentum_buffer"])
+                of_parameter.append(local(state["momentum_buffer"]))
             for factor, views in factors_of(parameter.manifold, *of_parameter):
                 manifolds.append(factor)
                 tensors.append(views)

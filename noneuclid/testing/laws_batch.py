@@ -1,11 +1,12 @@
 """Laws of batches: batch == loop == vmap, broadcasting, strides, inputs left alone."""
 
 import torch
+from torch import nn
 
-from noneuclid.manifolds import GeodesicManifold, Manifold
+from noneuclid.manifolds import GeodesicManifold, Manifold, SpaceForm
 from noneuclid.numerics import tolerance
 from noneuclid.testing.law import BOTH, DOUBLE, close, law, require, same
-from noneuclid.testing.samples import arguments, operations
+from noneuclid.testing.samples import arguments, curvature_of, operations
 
 Generator = torch.Generator
 
@@ -29,6 +30,62 @@ def a_batch_is_a_loop(manifold: Manifold, dtype: torch.dtype, generator: Generat
             first = torch.vmap(method, in_dims=(None, *(0,) * (len(kinds) - 1)))
             one = method(tensors[0][0].expand_as(tensors[0]), *tensors[1:])
             close(first(tensors[0][0], *tensors[1:]), one, _allowed(one), f"{name}: vmap of rest")
+
+
+@law(SpaceForm, DOUBLE)
+def curvatures_are_mapped(manifold: SpaceForm, dtype: torch.dtype, generator: Generator) -> None:
+    """Vmap over K of `at(K)` gives what each K alone gives."""
+    kinds = "xyuo"
+    tensors = dict(zip(kinds, arguments(manifold, kinds, dtype, generator, 4), strict=True))
+    value = curvature_of(manifold)
+    values = torch.tensor([0.9, 1.0, 1.1], dtype=torch.float64) * (value or 0.01)
+    for name, _, letters in operations(manifold):
+        if not set(letters) <= set(kinds):
+            continue
+
+        def at(curvature: torch.Tensor, name: str = name, letters: str = letters) -> torch.Tensor:
+            view = manifold.at(curvature)
+            return getattr(view, name)(*(tensors[kind] for kind in letters))
+
+        loop = torch.stack([at(value) for value in values])
+        close(torch.vmap(at)(values), loop, _allowed(loop), f"{name}: vmap over curvature")
+
+
+def _learns(manifold: Manifold) -> bool:
+    return isinstance(manifold, GeodesicManifold) and any(manifold.parameters())
+
+
+@law(_learns, DOUBLE)
+def parameters_are_mapped(
+    manifold: GeodesicManifold, dtype: torch.dtype, generator: Generator
+) -> None:
+    """Vmap over the parameters of `torch.func.functional_call` gives what each alone gives."""
+    x, y, u = arguments(manifold, "xyu", dtype, generator, 4)
+    module = Calls(manifold)
+    stacked = {
+        name: torch.stack([value.detach() + step for step in (-0.02, 0.0, 0.02)])
+        for name, value in module.named_parameters()
+    }
+
+    def call(parameters: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.func.functional_call(module, parameters, (x, y, u))
+
+    loop = torch.stack([call({n: v[i] for n, v in stacked.items()}) for i in range(3)])
+    require(bool((loop[0] != loop[2]).any()), "functional_call ignores the parameters")
+    close(torch.vmap(call)(stacked), loop, _allowed(loop), "vmap over parameters")
+
+
+class Calls(nn.Module):
+    """Exp, log and distance of a manifold in one row each, as a module to call functionally."""
+
+    def __init__(self, manifold: GeodesicManifold) -> None:
+        super().__init__()
+        self.manifold = manifold
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+        """Return (exp_x u, log_x y, d(x, y)) side by side."""
+        maps = (self.manifold.expmap(x, u), self.manifold.logmap(x, y))
+        return torch.cat([*maps, self.manifold.dist(x, y).unsqueeze(-1)], dim=-1)
 
 
 @law(Manifold, BOTH)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from noneuclid.manifolds import Manifold
+from noneuclid.manifolds import GeodesicManifold, Manifold
 from noneuclid.testing.law import DOUBLE, close, law
 from noneuclid.testing.samples import Operation, arguments, operations
 
@@ -95,3 +95,29 @@ def forward_and_reverse_mode_agree(
             + sum(float(j.detach().abs().max()) for j in jacobians)
         )
         close(forward, reverse, size, f"{operation.name}: jvp against jacrev")
+
+
+@law(GeodesicManifold, DOUBLE)
+def hessians_are_right(
+    manifold: GeodesicManifold, dtype: torch.dtype, generator: Generator
+) -> None:
+    """Hessians (forward over reverse) of dist2, exp and log: symmetric, as backward twice."""
+    for operation in _smooth_operations(manifold):
+        if operation.name not in ("dist2", "expmap", "logmap"):
+            continue
+        tensors = arguments(manifold, operation.arguments, dtype, generator)
+        sizes = [tensor.numel() for tensor in tensors]
+        weights = torch.randn(manifold.point_shape, generator=generator, dtype=dtype)
+
+        def function(
+            flat: Tensor, op: Operation = operation, n: Any = sizes, w: Tensor = weights
+        ) -> Tensor:
+            return (w * _free(manifold, op, *flat.split(n))).sum()
+
+        at = torch.cat(tensors)
+        hessian = torch.func.hessian(function)(at)
+        allowed = 1e-9 * (1 + float(hessian.detach().abs().max()))
+        close(hessian, hessian.mT, allowed, f"Hessian of {operation.name} and its transpose")
+        along = torch.randn(at.shape, generator=generator, dtype=dtype)
+        twice = torch.autograd.functional.hvp(function, at, along)[1]
+        close(hessian @ along, twice, allowed, f"Hessian of {operation.name}: backward twice")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import noneuclid
 from noneuclid.manifolds import GeodesicManifold, HomogeneousManifold, Manifold
-from noneuclid.testing.law import BOTH, DOUBLE, law, require, same
+from noneuclid.testing.law import BOTH, DOUBLE, finite, law, require, same
 from noneuclid.testing.samples import arguments, operations
 
 Generator = torch.Generator
@@ -61,15 +61,55 @@ def state_dicts_carry_what_is_learned(
 
 
 @law(Manifold, DOUBLE)
+def state_dicts_are_assigned(manifold: Manifold, dtype: torch.dtype, generator: Generator) -> None:
+    """load_state_dict(assign=True) puts in the very tensors, and so the manifold."""
+    state = {name: value.clone() for name, value in manifold.state_dict().items()}
+    other = copy.deepcopy(manifold)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.add_(0.1)
+    other.load_state_dict(state, assign=True)
+    require(other.same_as(manifold), "load_state_dict(assign=True) does not restore the manifold")
+    for name, parameter in other.named_parameters():
+        require(parameter.data_ptr() == state[name].data_ptr(), f"{name} is a copy")
+        require(parameter.requires_grad, f"{name} does not learn any more")
+
+
+@law(Manifold, DOUBLE)
+def comes_from_the_meta_device(
+    manifold: Manifold, dtype: torch.dtype, generator: Generator
+) -> None:
+    """Moved to the meta device or made there, then to_empty and loaded: the same manifold."""
+    source = repr(manifold)
+    with torch.device("meta"):
+        made = eval(source, dict(vars(noneuclid)))
+    repr(made)  # has no curvature to tell, and does not mind
+    tensors = arguments(manifold, "xyu", dtype, generator, 3)
+    for how, other in {"moved": copy.deepcopy(manifold).to("meta"), "made": made}.items():
+        require(all(p.device.type == "meta" for p in other.parameters()), f"{how}: not on meta")
+        other.to_empty(device="cpu").load_state_dict(manifold.state_dict())
+        require(other.same_as(manifold), f"{how} on the meta device, it is another manifold")
+        same(other.transp(*tensors), manifold.transp(*tensors), f"{how} on meta: transp")
+
+
+@law(Manifold, DOUBLE)
 def modules_convert(manifold: Manifold, dtype: torch.dtype, generator: Generator) -> None:
-    """.double(), .to(dtype) and .half() keep the manifold usable in every dtype of its points."""
-    for convert in ("double", "float"):
-        other = getattr(copy.deepcopy(manifold), convert)()
-        for point_dtype in BOTH:
+    """.double(), .float() and .to(dtype) keep the manifold usable with points of every dtype."""
+    halves = (torch.float16, torch.bfloat16)
+    for stored in (*BOTH, *halves):
+        other = copy.deepcopy(manifold).to(stored)
+        require(all(p.dtype == stored for p in other.parameters()), f".to({stored}) is ignored")
+        for point_dtype in (*BOTH, *halves):
             x = other.random(2, generator=generator, dtype=point_dtype)
             u = other.random_tangent(x, generator=generator)
             y = other.retr(x, u)
-            require(y.dtype == point_dtype, f"after .{convert}() {point_dtype} gives {y.dtype}")
+            require(y.dtype == point_dtype, f"after .to({stored}) {point_dtype} gives {y.dtype}")
+            finite(y, f"retr of {point_dtype} after .to({stored})")
+    for convert, stored in (("double", torch.float64), ("float", torch.float32)):
+        other = getattr(copy.deepcopy(manifold), convert)()
+        require(all(p.dtype == stored for p in other.parameters()), f".{convert}() is ignored")
+    back = copy.deepcopy(manifold).double().float()
+    require(back.same_as(manifold), "float64 and back is another manifold")
     wide = arguments(manifold, "xu", torch.float64, generator, 2)
     mixed = manifold.retr(wide[0].float(), wide[1])
     require(mixed.dtype == torch.float64, f"float32 and float64 promote to {mixed.dtype}")

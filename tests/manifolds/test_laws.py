@@ -45,9 +45,16 @@ def concrete_manifolds() -> set[type]:
 
 
 def marks(name: str, manifold: Manifold) -> list:
-    """Graph capture takes long: one instance a family is compiled in the gate, one exported."""
+    """Graph capture takes long: one instance a family is compiled in the gate, one exported.
+
+    So do Hessians in forward over reverse mode: two families; gradgradcheck is in the gate for all.
+    """
     again = name == "compiles_in_one_graph" and manifold is not ONE_PER_FAMILY[type(manifold)]
     again |= name == "exports" and manifold is not ONE_PER_FAMILY[ne.Product]
+    hessian_families = (ne.Lorentz, ne.Stereographic)
+    again |= name == "hessians_are_right" and not any(
+        manifold is ONE_PER_FAMILY[family] for family in hessian_families
+    )
     return [pytest.mark.slow] if again else []
 
 

@@ -17,13 +17,14 @@ class Holder(nn.Module):
 
     def __init__(self, manifold, nested=True):
         super().__init__()
+        self.manifold = manifold
         self.point = ne.ManifoldParameter(manifold.random(4), manifold)
         self.plain = nn.Parameter(torch.zeros(3))
         if nested:
             self.inner = Holder(manifold, nested=False)
 
     def forward(self, x):
-        return x
+        return self.manifold.dist2(self.point, x) + self.plain.sum()
 
 
 def marks(module):
@@ -39,7 +40,7 @@ def assert_marked(module, manifold):
             assert found is None, f"{name} is marked"
 
 
-@pytest.fixture(params=["S3", "H2(-0.5)*", "K2(0.3)* x E1"])
+@pytest.fixture(params=["E3", "H2(-0.5)*", "B3", "S3", "P2(2)*", "K2(0)*", "K2(0.3)* x E1"])
 def manifold(request):
     return ne.manifold(request.param)
 
@@ -120,12 +121,138 @@ def test_averaged_model(module, manifold):
 
 
 def test_meta_device(module, manifold):
+    state = {name: value.clone() for name, value in module.state_dict().items()}
     empty = module.to("meta")
-    filled = ne.restore_marks(empty.to_empty(device="cpu"))
+    filled = empty.to_empty(device="cpu")
     assert filled is empty
     assert_marked(filled, manifold)
-    filled.load_state_dict(Holder(manifold).state_dict())
+    filled.load_state_dict(state)
+    assert torch.equal(filled.point, state["point"])
     assert manifold.check_point(filled.point).all()
+
+
+def test_meta_device_by_assignment(module, manifold):
+    state = {name: value.clone() for name, value in module.state_dict().items()}
+    with torch.device("meta"):
+        empty = Holder(copy.deepcopy(manifold).to("meta"))
+    assert empty.point.is_meta
+    empty.load_state_dict(state, assign=True)
+    assert_marked(empty, manifold)
+    assert torch.equal(empty.point, state["point"])
+
+
+@pytest.mark.parametrize("change", ["double", "load", "to"])
+def test_swapped_tensors(module, manifold, change):
+    """Torch may exchange a parameter's content where it stands: listing finds the mark again."""
+    state = {name: value.clone() for name, value in Holder(manifold).state_dict().items()}
+    points = [module.point, module.inner.point]
+    torch.__future__.set_swap_module_params_on_conversion(True)
+    try:
+        if change == "load":
+            module.load_state_dict(state, assign=True)
+        else:
+            module.double() if change == "double" else module.to(torch.float16)
+    finally:
+        torch.__future__.set_swap_module_params_on_conversion(False)
+    assert_marked(module, manifold)
+    assert module.point is points[0]
+    assert module.inner.point is points[1]
+    assert change != "load" or torch.equal(module.point, state["point"])
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_to_dtype(module, manifold, dtype):
+    module.to(dtype)
+    assert_marked(module, manifold)
+    assert module.point.dtype == dtype
+    assert torch.isfinite(module(manifold.random(4, dtype=dtype))).all()
+
+
+def test_autocast(module, manifold):
+    """Inside autocast the geometry stays in the points' dtype, and so do the gradients."""
+    x = manifold.random(4)
+    expected = module(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = module(x)
+    assert torch.equal(found, expected)
+    (gradient,) = torch.autograd.grad(found.sum(), module.point)
+    assert gradient.dtype == torch.float32
+    assert torch.equal(gradient, torch.autograd.grad(expected.sum(), module.point)[0])
+
+
+def graph_cases(gate):
+    """Return signatures; graph capture takes long, so that the gate has one only."""
+    rest = {"E3", "H2(-0.5)*", "B3", "S3", "P2(2)*", "K2(0)*", "K2(0.3)* x E1"}
+    return [gate, *(pytest.param(s, marks=pytest.mark.slow) for s in sorted(rest))]
+
+
+@pytest.mark.parametrize("signature", graph_cases("S2"))
+def test_compile(signature):
+    """One graph, with the eager values; the gradients arrive in the parameters."""
+    manifold = ne.manifold(signature)
+    module = Holder(manifold, nested=False).double()
+    x = manifold.random(4, dtype=torch.float64)
+    torch.compiler.reset()
+    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x), module(x))
+    expected = torch.autograd.grad(module(x).sum(), list(module.parameters()))
+    compiled(x).sum().backward()
+    for parameter, gradient in zip(module.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+    assert_marked(module, manifold)
+
+
+@pytest.mark.parametrize("signature", graph_cases("B2(-2)*"))
+def test_export(signature):
+    manifold = ne.manifold(signature)
+    module = Holder(manifold, nested=False)
+    module.point = ne.ManifoldParameter(manifold.random(1), manifold)  # broadcasts
+    batch = torch.export.Dim("batch", min=2)
+    program = torch.export.export(
+        module, (manifold.random(4),), dynamic_shapes={"x": {0: batch}}
+    ).module()
+    x = manifold.random(3)
+    torch.testing.assert_close(program(x), module(x))
+    assert_marked(module, manifold)
+
+
+def test_functional_call_under_vmap(module, manifold):
+    """An ensemble: parameters stacked, one forward mapped over them."""
+    others = [module, Holder(manifold), Holder(manifold)]
+    x = manifold.random(4)
+    parameters, buffers = torch.func.stack_module_state(others)
+
+    def call(parameters, buffers):
+        # A module that stands under two names is one module: without tie_weights=False torch puts
+        # the second name's parameter back wrong, of any shared module, and so of a curvature.
+        tensors = (parameters, buffers)
+        return torch.func.functional_call(module, tensors, (x,), tie_weights=False)
+
+    mapped = torch.vmap(call)(parameters, buffers)
+    torch.testing.assert_close(mapped, torch.stack([other(x) for other in others]))
+    assert_marked(module, manifold)
+    assert all(type(p) in (nn.Parameter, ne.ManifoldParameter) for p in module.parameters())
+
+
+def test_derivatives_through_functional_call(module, manifold):
+    """Grad, jvp and jacrev in the parameter, and backward twice, all agree."""
+    module.double()
+    x = manifold.random(4, dtype=torch.float64)
+    point = module.point.detach()
+    move = torch.randn_like(point)
+
+    def loss(point):
+        return torch.func.functional_call(module, {"point": point}, (x,)).sin().sum()
+
+    gradient = torch.func.grad(loss)(point)
+    torch.testing.assert_close(torch.func.jacrev(loss)(point), gradient)
+    slope = torch.func.jvp(loss, (point,), (move,))[1]
+    torch.testing.assert_close(slope, (gradient * move).sum())
+    (backward,) = torch.autograd.grad(module(x).sin().sum(), module.point, create_graph=True)
+    torch.testing.assert_close(backward, gradient)
+    (twice,) = torch.autograd.grad((backward * move).sum(), module.point)
+    curved = torch.func.jvp(torch.func.grad(loss), (point,), (move,))[1]
+    torch.testing.assert_close(twice, curved)
 
 
 def test_raw_writes_are_restored(module, manifold):

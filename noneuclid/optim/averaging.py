@@ -1,0 +1,70 @@
+"""Averages of a model's parameters that stay on their manifolds."""
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_swa_avg_fn
+
+from noneuclid.manifolds import Euclidean, GeodesicManifold, Manifold, ManifoldParameter
+from noneuclid.optim._geometry import factors_of
+
+
+class RiemannianAveragedModel(AveragedModel):
+    """`torch.optim.swa_utils.AveragedModel` whose points are averaged along geodesics.
+
+    A marked parameter moves by a <- exp_a(w log_a(x)), where w is the weight that the averaging
+    function gives to the new value: 1 / (n + 1) for the equal average, 1 - decay for the
+    exponential one. On R^n this is the function itself. (The mean of coordinates that torch's class
+    takes is not on a sphere; on the hyperboloid its time entry is stale.) All else is torch's, and
+    so are the arguments; every parameter keeps its mark.
+
+    Args:
+        model: what to average.
+        device: where to keep the average.
+        avg_fn: (average, new value, count) -> average, linear in the values; default: equal.
+        multi_avg_fn: the same in place on lists, such as
+            `torch.optim.swa_utils.get_ema_multi_avg_fn(0.999)`.
+        use_buffers: whether buffers are averaged too.
+
+    Where a curvature learns, the average has its own, averaged as torch does, and points of the
+    model are read as points of that manifold. A manifold without geodesics takes retr(a, w u) for
+    the tangent part u of x - a.
+
+    Source: for n points in turn, the recursive mean of [ho2013recursive].
+    """
+
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        """Take `model`'s parameters into the average."""
+        marked = [
+            (average, average.detach().clone(), value.detach().to(average.device))
+            for average, value in zip(self.module.parameters(), model.parameters(), strict=True)
+            if isinstance(average, ManifoldParameter)
+        ]
+        weight = self._weight()
+        # Torch's own update first: the curvatures are to be those of the new average.
+        super().update_parameters(model)
+        for average, before, value in marked:
+            tensors = (average.detach(), before, value)
+            for factor, (into, a, x) in factors_of(average.manifold, *tensors):
+                if not isinstance(factor, Euclidean):
+                    into.copy_(_toward(factor, a, x, weight))
+
+    def _weight(self) -> Tensor:
+        """Return the weight of the next value, (): what the averaging function makes of 0 and 1."""
+        count = self.n_averaged
+        old, new = count.new_zeros(1, dtype=torch.float64), count.new_ones(1, dtype=torch.float64)
+        if self.multi_avg_fn is not None:
+            self.multi_avg_fn([old], [new], count)
+        else:
+            old = (self.avg_fn or get_swa_avg_fn())(old, new, count)
+        return torch.where(count == 0, new, old)[0]
+
+
+def _toward(manifold: Manifold, a: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """Return the point at fraction `weight` of the way from a to x, x itself at 1: (*, S)."""
+    a, x, weight = manifold.projx(a), manifold.projx(x), weight.to(a)
+    if isinstance(manifold, GeodesicManifold):
+        moved = manifold.geodesic(a, x, weight)
+    else:
+        moved = manifold.retr(a, weight * manifold.proju(a, x - a))
+    return torch.where(weight == 1, x, moved)
