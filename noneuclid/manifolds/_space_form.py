@@ -2,14 +2,17 @@
 
 import copy
 import math
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from noneuclid.manifolds._calling import checked_dim
 from noneuclid.manifolds._curvature import Curvature, CurvatureView
+from noneuclid.manifolds._frechet import newton_mean
 from noneuclid.manifolds._geodesic import HomogeneousManifold
+from noneuclid.numerics import compute
 
 Self = TypeVar("Self", bound="SpaceForm")
 
@@ -89,6 +92,13 @@ class SpaceForm(HomogeneousManifold):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.dim}, curvature={self.curvature.extra_repr()})"
 
+    def _compute(self, formula: Callable[..., Tensor], *rows: Tensor, **fixed: Any) -> Tensor:
+        """Return formula(K, *rows, **fixed) by the fastest way there is."""
+        return compute(formula, (self._curvature_at(rows[0]),), rows, **fixed)
+
     def _curvature_at(self, x: Tensor) -> Tensor:
         """Return K as float64 (1,) on the device of `x`."""
         return self.curvature(x.device)
+
+    def _frechet_mean(self, x: Tensor, w: Tensor, steps: int) -> Tensor:
+        return newton_mean(self, x, w, steps)

@@ -5,7 +5,9 @@ from torch import Tensor, nn
 
 from noneuclid.manifolds._calling import checked_dim
 from noneuclid.manifolds._geodesic import HomogeneousManifold
+from noneuclid.manifolds._pairwise import Chart
 from noneuclid.numerics import row_dot, safe_divide
+from noneuclid.numerics.arc import Shape
 
 
 class Euclidean(HomogeneousManifold):
@@ -68,11 +70,18 @@ class Euclidean(HomogeneousManifold):
         difference = y - x
         return row_dot(difference, difference)[..., 0]
 
+    def _charts(self, x: Tensor) -> tuple[Chart, ...]:
+        one = x.new_ones((*x.shape[:-1], 1), dtype=torch.float64)
+        return (Chart(x, one, one.new_zeros(1), Shape.FLAT),)
+
     def _transp(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
         return v.expand(torch.broadcast_shapes(x.shape, y.shape, v.shape))
 
     def _midpoint(self, x: Tensor, w: Tensor, dtype: torch.dtype) -> Tensor:
         return safe_divide((w * x).sum(-2), w.sum(-2)).to(x.dtype)
+
+    def _frechet_mean(self, x: Tensor, w: Tensor, steps: int) -> Tensor:
+        return self._midpoint(x, w, x.dtype)
 
     def _origin(self, size: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
         return torch.zeros(*size, self.dim, dtype=dtype, device=device)

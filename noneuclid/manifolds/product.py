@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from noneuclid.manifolds._geodesic import HomogeneousManifold
 from noneuclid.manifolds._isometry import PointMap, side_by_side
+from noneuclid.manifolds._pairwise import Chart
 
 
 class Product(HomogeneousManifold):
@@ -119,11 +120,19 @@ class Product(HomogeneousManifold):
     def _dist2(self, x: Tensor, y: Tensor) -> Tensor:
         return self._sum(lambda f, x, y: f._dist2(x, y), x, y)
 
+    def _charts(self, x: Tensor) -> tuple[Chart, ...]:
+        parts = zip(self.factors, x.split(self.widths, dim=-1), strict=True)
+        charts = [factor._charts(part) for factor, part in parts]
+        return tuple(chart for each in charts for chart in each) if all(charts) else ()
+
     def _transp(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
         return self._each(lambda f, x, y, v: f._transp(x, y, v), x, y, v)
 
     def _midpoint(self, x: Tensor, w: Tensor, dtype: torch.dtype) -> Tensor:
         return self._each(lambda f, x: f._midpoint(x, w, dtype), x)
+
+    def _frechet_mean(self, x: Tensor, w: Tensor, steps: int) -> Tensor:
+        return self._each(lambda f, x: f._frechet_mean(x, w, steps), x)
 
     def _random_motion(self, generator: torch.Generator | None, dtype: torch.dtype) -> PointMap:
         return side_by_side([f.random_isometry(generator, dtype=dtype) for f in self.factors])

@@ -1,25 +1,44 @@
 """The three stereographic manifolds, and the gyrovector operations they share.
 
-The formulas of the manifold contract are in `_stereographic_formulas.py`.
+The formulas are in `_stereographic_formulas.py`.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from noneuclid.manifolds import _stereographic_formulas as formulas
 from noneuclid.manifolds._calling import exact_matmul
-from noneuclid.manifolds._stereographic_formulas import StereographicFormulas
-from noneuclid.numerics import gap, row_dot, safe_divide, safe_sqrt, wide
+from noneuclid.manifolds._pairwise import Chart
+from noneuclid.manifolds._space_form import SpaceForm
+from noneuclid.manifolds._stereographic_formulas import Model
+from noneuclid.numerics import row_dot, safe_divide, safe_sqrt
 
 
-class GyrovectorSpace(StereographicFormulas):
-    """Moebius addition and what is built from it, for K of any sign.
+class GyrovectorSpace(SpaceForm):
+    """The stereographic model for K of any sign, Moebius addition and what is built from it.
 
     Source: [ganea2018hyperbolic] section 2.2, [bachmann2020constant] section 2.2.
     """
 
+    def _compute(self, formula: Callable[..., Tensor], *rows: Tensor, **fixed: Any) -> Tensor:
+        return super()._compute(formula, *rows, model=self._model, **fixed)
+
+    @property
+    def _model(self) -> Model:
+        return Model(self.curvature_sign, moves=self.curvature.learnable)
+
+    # -- gyrovectors -----------------------------------------------------------------------------
+
     def mobius_add(self, x: Tensor, y: Tensor) -> Tensor:
         """Return x (+)_K y, the point exp_x of log_o(y) carried to x: -> (*, n)."""
-        return self._call(self._mobius_add, x, y, returns="point")
+
+        def formula(x: Tensor, y: Tensor, dtype: torch.dtype) -> Tensor:
+            return self._compute(formulas.mobius_add, x, y, dtype=dtype)
+
+        return self._call(formula, x, y, returns="point")
 
     def mobius_scalar_mul(self, r: float | Tensor, x: Tensor) -> Tensor:
         """Return r (x)_K x = exp_o(r log_o x); `r` a number or broadcastable to (*, 1)."""
@@ -39,10 +58,7 @@ class GyrovectorSpace(StereographicFormulas):
         """Return gyr[x, y] v, the rotation with x (+) (y (+) v) = (x (+) y) (+) gyr[x, y] v."""
 
         def formula(x: Tensor, y: Tensor, v: Tensor) -> Tensor:
-            back = self._read(-y)
-            front = self._read(x)
-            ratio = gap(back, self._curvature_at(x)) / gap(front, self._curvature_at(x))
-            return ratio.to(v.dtype) * self._transp(back, front, v)
+            return self._compute(formulas.transp, -y, x, v, rescales=False)
 
         return self._call(formula, x, y, v)
 
@@ -50,21 +66,90 @@ class GyrovectorSpace(StereographicFormulas):
         """Return the commutative gyro-coaddition x [+] y = x (+) gyr[x, -y] y."""
         return self.mobius_add(x, self.gyration(x, -y, y))
 
-    def _mobius_add(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> Tensor:
-        """Return x + g_x (y - K|y|^2 x) / D with D = g_x g_y - K|x + y|^2."""
-        x, y = self._read(x), self._read(y)
-        curvature = self._curvature_at(x)
-        _, _, gap_x, _, denominator = self._pair(-x, y)
-        yy = row_dot(y, y)
-        size = 1 + curvature * curvature * row_dot(x, x) * yy
-        ratio = gap_x / self._away_from_zero(denominator, size, x.dtype)
-        pull = -curvature * yy * ratio
-        total = x + (ratio.to(x.dtype) * y + pull.to(x.dtype) * x)
-        if self.curvature_sign >= 0:  # far out on a sphere x + ... would cancel
-            part = 1 - curvature * (2 * row_dot(x, y) + yy)
-            far = ratio * (part / gap_x * wide(x) + wide(y))
-            total = torch.where(gap_x > 2, far.to(x.dtype), total)
-        return self._projx(total, dtype)
+    def lambda_x(self, x: Tensor) -> Tensor:
+        """Return the conformal factor 2 / (1 + K|x|^2): (*, n) -> (*,), in the points' dtype."""
+        return self._call(lambda x: (2 / self._compute(formulas.gap_at, x))[..., 0], x)
+
+    # -- the contract ----------------------------------------------------------------------------
+
+    def _projx(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        return self._compute(formulas.project, x, dtype=dtype)
+
+    def _proju(self, x: Tensor, u: Tensor) -> Tensor:
+        return u.expand(torch.broadcast_shapes(x.shape, u.shape))
+
+    def _inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        return self._compute(formulas.inner, x, u, v)[..., 0]
+
+    def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
+        return self._compute(formulas.rescaled, x, g, power=2)
+
+    def _expmap(self, x: Tensor, u: Tensor, dtype: torch.dtype) -> Tensor:
+        return self._compute(formulas.expmap, x, u, dtype=dtype)
+
+    def _logmap(self, x: Tensor, y: Tensor) -> Tensor:
+        return self._compute(formulas.logmap, x, y)
+
+    def _dist2(self, x: Tensor, y: Tensor) -> Tensor:
+        return self._compute(formulas.dist2, x, y)[..., 0]
+
+    def _charts(self, x: Tensor) -> tuple[Chart, ...]:
+        return formulas.charts(self._curvature_at(x), x, self._model)
+
+    def _transp(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
+        return self._compute(formulas.transp, x, y, v)
+
+    def _midpoint(self, x: Tensor, w: Tensor, dtype: torch.dtype) -> Tensor:
+        return formulas.midpoint(self._curvature_at(x), x, w, self._model, dtype)
+
+    def _origin(self, size: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+        return torch.zeros(*size, self.dim, dtype=dtype, device=device)
+
+    def _expmap0(self, u: Tensor, dtype: torch.dtype) -> Tensor:
+        return self._compute(formulas.expmap0, u, dtype=dtype)
+
+    def _logmap0(self, y: Tensor) -> Tensor:
+        return self._compute(formulas.logmap0, y)
+
+    def _dist02(self, x: Tensor) -> Tensor:
+        return self._compute(formulas.dist02, x)[..., 0]
+
+    def _transp0(self, y: Tensor, u: Tensor) -> Tensor:
+        return self._compute(formulas.rescaled, y, u, power=1)
+
+    def _transp0back(self, x: Tensor, u: Tensor) -> Tensor:
+        return self._compute(formulas.rescaled, x, u, power=-1)
+
+    def _from_frame(self, coordinates: Tensor) -> Tensor:
+        return coordinates / 2
+
+    def _to_frame(self, u: Tensor) -> Tensor:
+        return 2 * u
+
+    # -- random and checks -----------------------------------------------------------------------
+
+    def _random_near_origin(
+        self,
+        size: tuple[int, ...],
+        generator: torch.Generator | None,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> Tensor:
+        """Draw exp_o of a normal vector whose root mean square length is min(1, |K|^-1/2)."""
+        normal = torch.randn(*size, self.dim, generator=generator, dtype=dtype, device=device)
+        spread = 1 / (2 * self.dim**0.5 * self.curvature(device).abs().clamp(min=1).sqrt())
+        return self._expmap0(normal * spread.to(dtype), dtype)
+
+    def _random_tangent(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        normal = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+        return self._transp0(x, normal / 2)
+
+    def _violation(self, x: Tensor) -> Tensor:
+        moved = self._projx(x, x.dtype)
+        return safe_divide((x - moved).abs().amax(-1), moved.abs().amax(-1))
+
+    def _tangent_violation(self, x: Tensor, u: Tensor) -> Tensor:
+        return torch.zeros(torch.broadcast_shapes(x.shape, u.shape)[:-1], device=x.device)
 
 
 class Stereographic(GyrovectorSpace):

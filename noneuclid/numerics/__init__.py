@@ -1,5 +1,6 @@
 """Scalar functions and row sums of known rounding error, on which every other package rests."""
 
+from noneuclid.numerics.formula import compute, is_plain, plain_formulas
 from noneuclid.numerics.precision import (
     is_half,
     largest_norm,
@@ -7,19 +8,28 @@ from noneuclid.numerics.precision import (
     wide,
     working_dtype,
 )
-from noneuclid.numerics.rows import direction_chord, gap, row_dot
+from noneuclid.numerics.rows import Row, axis, dots, joined, rows
 from noneuclid.numerics.safe import safe_divide, safe_norm, safe_sqrt, with_derivative_of
+from noneuclid.numerics.sums import cross_square, gap, row_dot
 from noneuclid.numerics.trig import asinck, cosk, half_turn, sinck, tanck, turn
 
 __all__ = [
+    "Row",
     "asinck",
+    "axis",
+    "compute",
     "cosk",
-    "direction_chord",
+    "cross_square",
+    "dots",
     "gap",
     "half_turn",
     "is_half",
+    "is_plain",
+    "joined",
     "largest_norm",
+    "plain_formulas",
     "row_dot",
+    "rows",
     "safe_divide",
     "safe_norm",
     "safe_sqrt",

@@ -3,6 +3,9 @@
 Every function is one analytic function of z = K r^2 (z < 0 hyperbolic, z > 0 circular) and passes
 through z = 0 with all its derivatives: near 0 it is its Taylor polynomial, elsewhere the closed
 form. All of them expect float64 (row scalars); they are right to a few 1e-16 relative.
+
+`sign` says what is known of z: -1 or +1 where it never has the other sign (0 included), which
+leaves out one branch; 0 where it may have either.
 """
 
 import math
@@ -12,108 +15,145 @@ from torch import Tensor
 
 from noneuclid.numerics.safe import safe_sqrt
 
-# |z| below which the series are used. Their first dropped term is < 1e-17 there; outside, the
-# closed forms lose a factor 1/z in the first derivative, to 1e-14.
-_NEAR = 0.02
+# |z| below which the series are used. Their first dropped term is < 1e-18 there, that of their
+# derivative < 1e-15; outside, the closed forms lose a factor 1/z in the first derivative, to 1e-13
+# (of a term that enters every result multiplied by z, or K by the same digits as K itself).
+_NEAR = 2.0**-7
 _SINCK = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(6))
-_COSK = tuple((-1) ** k / math.factorial(2 * k) for k in range(7))
-_ASINCK = tuple(math.comb(2 * k, k) / (4**k * (2 * k + 1)) for k in range(10))
+_COSK = tuple((-1) ** k / math.factorial(2 * k) for k in range(6))
+_ASINCK = tuple(math.comb(2 * k, k) / (4**k * (2 * k + 1)) for k in range(8))
 
 
 def _polynomial(z: Tensor, coefficients: tuple[float, ...]) -> Tensor:
-    result = torch.full_like(z, coefficients[-1])
-    for coefficient in reversed(coefficients[:-1]):
+    result = z * coefficients[-1] + coefficients[-2]
+    for coefficient in reversed(coefficients[:-2]):
         result = result * z + coefficient
     return result
 
 
-def _regions(z: Tensor, near: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return (z near 0, sqrt(z) where z > near, sqrt(-z) where z < -near, is near), each safe."""
-    is_near = z.abs() < near
-    small = torch.where(is_near, z, 0)
-    circular = torch.where(z >= near, z, 1).sqrt()
-    hyperbolic = torch.where(z <= -near, -z, 1).sqrt()
-    return small, circular, hyperbolic, is_near
+class _Regions:
+    """z near 0, sqrt(z) beyond on one side, sqrt(-z) on the other; each finite everywhere."""
+
+    def __init__(self, z: Tensor, sign: int) -> None:
+        self.z, self.sign = z, sign
+        self.is_near = z.abs() < _NEAR
+        self.near = torch.where(self.is_near, z, 0.0)
+        if sign >= 0:
+            self.circular = torch.where(z >= _NEAR, z, 1.0).sqrt()
+        if sign <= 0:
+            self.hyperbolic = torch.where(z <= -_NEAR, -z, 1.0).sqrt()
+
+    def pick(self, series: Tensor, circular: Tensor | None, hyperbolic: Tensor | None) -> Tensor:
+        """Return each branch where it holds; None for one that `sign` excludes."""
+        if circular is None or hyperbolic is None:
+            beyond = hyperbolic if circular is None else circular
+        else:
+            beyond = torch.where(self.z > 0, circular, hyperbolic)
+        assert beyond is not None
+        return torch.where(self.is_near, series, beyond)
 
 
-def _pick(
-    z: Tensor, is_near: Tensor, series: Tensor, circular: Tensor, hyperbolic: Tensor
-) -> Tensor:
-    return torch.where(is_near, series, torch.where(z > 0, circular, hyperbolic))
-
-
-def sinck(z: Tensor) -> Tensor:
+def sinck(z: Tensor, sign: int = 0) -> Tensor:
     """Return sin(sqrt z)/sqrt z, or sinh(sqrt -z)/sqrt -z for z < 0; sinck(0) = 1."""
-    small, s, h, is_near = _regions(z, _NEAR)
-    hyperbolic = (torch.expm1(h) - torch.expm1(-h)) / (2 * h)
-    return _pick(z, is_near, _polynomial(small, _SINCK), torch.sin(s) / s, hyperbolic)
+    at = _Regions(z, sign)
+    circular = torch.sin(at.circular) / at.circular if sign >= 0 else None
+    hyperbolic = _sinh(at.hyperbolic) / at.hyperbolic if sign <= 0 else None
+    return at.pick(_polynomial(at.near, _SINCK), circular, hyperbolic)
 
 
-def cosk(z: Tensor) -> Tensor:
+def _sinh(h: Tensor) -> Tensor:
+    return (torch.expm1(h) - torch.expm1(-h)) / 2
+
+
+def cosk(z: Tensor, sign: int = 0) -> Tensor:
     """Return cos(sqrt z), or cosh(sqrt -z) for z < 0; cosk(0) = 1."""
-    small, s, h, is_near = _regions(z, _NEAR)
-    hyperbolic = (torch.exp(h) + torch.exp(-h)) / 2
-    return _pick(z, is_near, _polynomial(small, _COSK), torch.cos(s), hyperbolic)
+    at = _Regions(z, sign)
+    circular = torch.cos(at.circular) if sign >= 0 else None
+    hyperbolic = None
+    if sign <= 0:
+        hyperbolic = (torch.exp(at.hyperbolic) + torch.exp(-at.hyperbolic)) / 2
+    return at.pick(_polynomial(at.near, _COSK), circular, hyperbolic)
 
 
-def tanck(z: Tensor) -> Tensor:
+def tanck(z: Tensor, sign: int = 0) -> Tensor:
     """Return tan(sqrt z)/sqrt z, or tanh(sqrt -z)/sqrt -z for z < 0; tanck(0) = 1.
 
-    tanh is written through expm1, whose derivative e^-2h does not cancel as 1 - tanh^2 does.
+    tanh is (1 - e^-2h) / (1 + e^-2h), whose derivative does not cancel as 1 - tanh^2 does.
     """
-    small, s, h, is_near = _regions(z, _NEAR)
-    falling = torch.expm1(-2 * h)
-    hyperbolic = -falling / ((2 + falling) * h)
-    series = _polynomial(small, _SINCK) / _polynomial(small, _COSK)
-    return _pick(z, is_near, series, torch.tan(s) / s, hyperbolic)
+    at = _Regions(z, sign)
+    circular = torch.tan(at.circular) / at.circular if sign >= 0 else None
+    hyperbolic = None
+    if sign <= 0:
+        falling = torch.exp(-2 * at.hyperbolic)
+        hyperbolic = (1 - falling) / ((1 + falling) * at.hyperbolic)
+    series = _polynomial(at.near, _SINCK) / _polynomial(at.near, _COSK)
+    return at.pick(series, circular, hyperbolic)
 
 
-def asinck(z: Tensor, complement: Tensor) -> Tensor:
+def asinck(z: Tensor, complement: Tensor | None = None, sign: int = 0) -> Tensor:
     """Return asin(sqrt z)/sqrt z, or asinh(sqrt -z)/sqrt -z for z < 0; asinck(0) = 1.
 
     Args:
         z: at most 1.
         complement: 1 - z, formed by the caller without cancellation (it is cos^2 of the angle);
             read only where z > 0, where asin near 1 would lose half its digits.
+        sign: what is known of z; -1 makes the complement needless.
 
     asinh is written through log1p: torch's own is twenty times slower and no more accurate.
     """
-    is_near = z.abs() < _NEAR
-    series = _polynomial(torch.where(is_near, z, 0), _ASINCK)
-    above, below = z >= _NEAR, z <= -_NEAR
-    s = torch.where(above, z, 1).sqrt()
-    circular = torch.atan2(s, safe_sqrt(torch.where(above, complement, 1))) / s
-    square = torch.where(below, -z, 1)
-    h = square.sqrt()
-    hyperbolic = torch.log1p(h + square / (1 + (1 + square).sqrt())) / h
-    return _pick(z, is_near, series, circular, hyperbolic)
+    at = _Regions(z, sign)
+    circular = hyperbolic = None
+    if sign >= 0:
+        assert complement is not None
+        cosine = safe_sqrt(torch.where(z >= _NEAR, complement, 1.0))
+        circular = torch.atan2(at.circular, cosine) / at.circular
+    if sign <= 0:
+        h = at.hyperbolic
+        square = h * h
+        hyperbolic = torch.log1p(h + square / (1 + (1 + square).sqrt())) / h
+    return at.pick(_polynomial(at.near, _ASINCK), circular, hyperbolic)
 
 
-def half_turn(z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return (c, s, rest), proportional to (cosk z, sinck z, cosh h - sinh h) with h = sqrt -z.
+def half_turn(z: Tensor, sign: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return (c, s, rest, unit), proportional to (cosk z, sinck z, cosh h - sinh h, 1).
 
-    For formulas homogeneous in (c, s): where z < 0 all three carry the common factor e^-h, so
-    nothing overflows. `rest` is exact where c - h s would cancel; it means nothing for z > 0.
+    For formulas homogeneous in (c, s), with h = sqrt -z: where z < 0 they carry a common factor
+    e^-h (its square is in `unit`, c^2 - h^2 s^2 = unit), so nothing overflows. `rest` is exact
+    where c - h s would cancel; it means nothing for z > 0.
     """
-    small, s, h, is_near = _regions(z, _NEAR)
-    falling = torch.exp(-2 * h)
-    cosine = _pick(z, is_near, _polynomial(small, _COSK), torch.cos(s), (1 + falling) / 2)
-    sine = -torch.expm1(-2 * h) / (2 * h)
-    sine = _pick(z, is_near, _polynomial(small, _SINCK), torch.sin(s) / s, sine)
-    rest = torch.where(is_near, torch.exp(-safe_sqrt(-small)), falling)
-    return cosine, sine, rest
+    at = _Regions(z, sign)
+    cosines, sines = [None, None], [None, None]
+    if sign >= 0:
+        cosines[0] = torch.cos(at.circular)
+        sines[0] = torch.sin(at.circular) / at.circular
+    ones = torch.ones_like(z)
+    if sign <= 0:
+        falling = torch.exp(-2 * at.hyperbolic)
+        cosines[1] = (1 + falling) / 2
+        sines[1] = -torch.expm1(-2 * at.hyperbolic) / (2 * at.hyperbolic)
+        rest = torch.where(at.is_near, torch.exp(-safe_sqrt(-at.near)), falling)
+        unit = torch.where(at.is_near | (z > 0), 1.0, falling)
+    else:
+        rest = unit = ones
+    cosine = at.pick(_polynomial(at.near, _COSK), *cosines)
+    sine = at.pick(_polynomial(at.near, _SINCK), *sines)
+    return cosine, sine, rest, unit
 
 
-def turn(z: Tensor, largest: float | Tensor) -> tuple[Tensor, Tensor]:
+def turn(z: Tensor, largest: float | Tensor, sign: int = 0) -> tuple[Tensor, Tensor]:
     """Return (cosk z, sinck z), both scaled by e^(largest - h) where h = sqrt -z > `largest`.
 
     The direction of cosk(z) x + sinck(z) v is kept and nothing overflows; the caller moves a
     result of that size to the last shell anyway.
     """
-    small, s, h, is_near = _regions(z, _NEAR)
-    growing = torch.exp(h.clamp(max=largest)) / 2
-    falling = torch.exp(-2 * h)
-    cosine = _pick(z, is_near, _polynomial(small, _COSK), torch.cos(s), growing * (1 + falling))
-    sine = -growing * torch.expm1(-2 * h) / h
-    sine = _pick(z, is_near, _polynomial(small, _SINCK), torch.sin(s) / s, sine)
-    return cosine, sine
+    at = _Regions(z, sign)
+    cosines, sines = [None, None], [None, None]
+    if sign >= 0:
+        cosines[0] = torch.cos(at.circular)
+        sines[0] = torch.sin(at.circular) / at.circular
+    if sign <= 0:
+        growing = torch.exp(at.hyperbolic.clamp(max=largest)) / 2
+        cosines[1] = growing * (1 + torch.exp(-2 * at.hyperbolic))
+        sines[1] = -growing * torch.expm1(-2 * at.hyperbolic) / at.hyperbolic
+    cosine = at.pick(_polynomial(at.near, _COSK), *cosines)
+    return cosine, at.pick(_polynomial(at.near, _SINCK), *sines)

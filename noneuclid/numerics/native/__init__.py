@@ -1,0 +1,11 @@
+"""Row formulas as compiled C, where there is a C compiler: traced, differentiated, built, called.
+
+Without a compiler, or with NONEUCLID_NATIVE=0 in the environment, the same formulas run in torch
+alone: the same results to the last digits of their dtype, in more time.
+"""
+
+from noneuclid.numerics.native.call import kernels_of
+from noneuclid.numerics.native.graph import number_of, row_formula
+from noneuclid.numerics.native.trace import Joined, Rounded, Row, Scalar
+
+__all__ = ["Joined", "Rounded", "Row", "Scalar", "kernels_of", "number_of", "row_formula"]

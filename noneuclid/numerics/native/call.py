@@ -1,0 +1,238 @@
+"""Run a formula and its derivative as compiled kernels.
+
+A formula takes the curvature (and other row scalars) and rows, and returns rows or a row scalar.
+It is traced once for each combination of dtypes and fixed arguments.
+"""
+
+import array
+import functools
+import itertools
+import logging
+import math
+import os
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from noneuclid.numerics.native.build import compiler, loaded
+from noneuclid.numerics.native.derivative import Derivative, Result
+from noneuclid.numerics.native.emit import Source, source
+from noneuclid.numerics.native.trace import Joined, Rounded, Row, Scalar, Trace, UntraceableError
+
+_BLOCK = 32  # rows; BLOCK of prelude.h
+_THREAD_GRAIN = 2**18  # numbers of one operand below which another thread costs more than it saves
+_log = logging.getLogger(__name__)
+
+
+class Kernels:
+    """The kernels of one formula for arguments of given dtypes: itself, and its derivatives."""
+
+    def __init__(
+        self, formula: Callable[..., Any], dtypes: tuple[torch.dtype | None, ...], skip: int
+    ) -> None:
+        self.formula, self.dtypes, self.skip = formula, dtypes, skip
+        trace, _, result = self._traced()
+        rows = result.rest if isinstance(result, Joined) else result
+        self.is_joined, self.is_scalar = isinstance(result, Joined), isinstance(rows, Scalar)
+        self.dtype = torch.float64 if isinstance(rows, Scalar) else rows.dtype
+        self._itself = _Kernel(source(trace, [result]))
+        self._derivatives: dict[tuple[bool, ...], _Kernel] = {}
+
+    def __call__(self, tensors: Sequence[Tensor]) -> Tensor:
+        """Return the formula of its arguments, row scalars and rows in the formula's order."""
+        scalars, rows = self._sorted(tensors)
+        shape = self.shape_of(tensors)
+        out = torch.empty(shape, dtype=self.dtype)
+        self._itself(_Batch(shape[:-1], rows[0].shape[-1]), rows, scalars, [out])
+        return out
+
+    def shape_of(self, tensors: Sequence[Tensor]) -> tuple[int, ...]:
+        """Return the shape of the result."""
+        shape = torch.broadcast_shapes(*(x.shape[:-1] for x in tensors))
+        width = tensors[-1].shape[-1] - self.skip + self.is_joined
+        return (*shape, 1 if self.is_scalar else width)
+
+    def gradients(
+        self, tensors: Sequence[Tensor], needs: tuple[bool, ...], g: Tensor
+    ) -> list[Tensor | None]:
+        """Return the gradients by the arguments that need one, from that by the result."""
+        scalars, rows = self._sorted(tensors)
+        shape = torch.broadcast_shapes(*(x.shape[:-1] for x in tensors))
+        batch = _Batch(shape, rows[0].shape[-1])
+        if self.is_scalar:
+            scalars.append(g)
+        else:
+            rows.append(g[..., 1:] if self.is_joined else g)
+        if self.is_joined:
+            scalars.append(g[..., :1].to(torch.float64))
+        outs = [
+            torch.empty(
+                (*shape, 1 if dtype is None else self.skip + batch.width),
+                dtype=dtype or torch.float64,
+            )
+            for dtype, need in zip(self.dtypes, needs, strict=True)
+            if need
+        ]
+        self._derivative(needs)(batch, rows, scalars, outs)
+        found = iter(outs)
+        return [
+            next(found).sum_to_size(x.shape) if need else None
+            for x, need in zip(tensors, needs, strict=True)
+        ]
+
+    def _sorted(self, tensors: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        pairs = list(zip(self.dtypes, tensors, strict=True))
+        return [x for d, x in pairs if d is None], [
+            x[..., self.skip :] for d, x in pairs if d is not None
+        ]
+
+    def _traced(self) -> tuple[Trace, list[Rounded | Scalar], Result]:
+        trace = Trace()
+        stand_ins = [
+            trace.parameter() if dtype is None else trace.operand(dtype) for dtype in self.dtypes
+        ]
+        return trace, stand_ins, self.formula(*stand_ins)
+
+    def _derivative(self, needs: tuple[bool, ...]) -> "_Kernel":
+        """Return the kernel whose arguments are the formula's and the gradient by the result."""
+        if needs not in self._derivatives:
+            trace, stand_ins, result = self._traced()
+            rows_back = None if self.is_scalar else trace.operand(self.dtype)
+            scalar_back = trace.parameter() if self.is_scalar or self.is_joined else None
+            adjoints = Derivative(trace, result, rows_back, scalar_back)
+            results: list[Result] = []
+            for stand_in, need in zip(stand_ins, needs, strict=True):
+                if need and isinstance(stand_in, Scalar):
+                    zero = trace.scalar(0.0)
+                    results.append(adjoints.scalars.get(stand_in.index, zero))
+                elif need:
+                    adjoint = adjoints.rows.get(stand_in.place)
+                    if adjoint is None:
+                        adjoint = Row(trace, {(stand_in.place, -1, 0): 0.0})
+                    rows = adjoint.to(stand_in.dtype)
+                    # What was skipped has gradient zero.
+                    results.append(Joined(trace.scalar(0.0), rows) if self.skip else rows)
+            self._derivatives[needs] = _Kernel(source(trace, results))
+        return self._derivatives[needs]
+
+
+class _Kernel:
+    """A compiled kernel, and which arguments its addresses come from."""
+
+    def __init__(self, made: Source) -> None:
+        self.made = made
+        self.function = loaded(made.code)
+        if self.function is None:
+            raise UntraceableError("no C compiler")
+
+    def __call__(
+        self, batch: "_Batch", rows: Sequence[Tensor], scalars: Sequence[Tensor],
+        outs: Sequence[Tensor],
+    ) -> None:  # fmt: skip
+        """Fill `outs`; `rows` and `scalars` in the order of the trace."""
+        given = [batch.rows(rows[k]) for k in self.made.operands]
+        given += [batch.scalars(scalars[k]) for k in self.made.parameters]
+        split = _best_split(given, len(batch.shape))
+        given = [x if _is_collapsible(x, split) else x.contiguous() for x in given]
+        inner = math.prod(batch.shape[split:])
+        table = array.array("q", (max(1, inner), batch.width))
+        for x in given:
+            table.extend((x.data_ptr(), *_strides(x, split)))
+        table.extend(out.data_ptr() for out in outs)
+        count = math.prod(batch.shape)
+        threads = min(torch.get_num_threads(), count * batch.width // _THREAD_GRAIN)
+        if threads <= 1:
+            self._run(table, batch.width, 0, count)
+            return
+        step = _BLOCK * -(-count // (_BLOCK * threads))
+        pieces = [
+            _threads().submit(self._run, table, batch.width, start, min(start + step, count))
+            for start in range(0, count, step)
+        ]
+        for piece in pieces:
+            piece.result()
+
+    def _run(self, table: "array.array[int]", width: int, begin: int, end: int) -> None:
+        size = self.made.scratch * _BLOCK * (width + 8)
+        scratch = torch.empty(size, dtype=torch.float64)
+        self.function(table.buffer_info()[0], scratch.data_ptr(), begin, end)
+
+
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(thread_name_prefix="noneuclid")  # ctypes releases the interpreter
+
+
+if hasattr(os, "register_at_fork"):  # a child process has none of its parent's threads
+    os.register_at_fork(after_in_child=_threads.cache_clear)
+
+
+# -- batches ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Batch:
+    shape: tuple[int, ...]
+    width: int
+
+    def rows(self, x: Tensor) -> Tensor:
+        x = x.expand(*self.shape, self.width)
+        return x if self.width == 1 or x.stride(-1) == 1 else x.contiguous()
+
+    def scalars(self, s: Tensor) -> Tensor:
+        return s.expand(*self.shape, 1)
+
+
+def _axes(x: Tensor, split: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Return (size, stride) of the batch axes before and after `split`, without those of size 1."""
+    axes = list(zip(x.shape[:-1], x.stride()[:-1], strict=True))
+    return [a for a in axes[:split] if a[0] != 1], [a for a in axes[split:] if a[0] != 1]
+
+
+def _is_collapsible(x: Tensor, split: int) -> bool:
+    """Tell whether each half of the batch axes can be walked with one stride."""
+    return all(a[1] == b[0] * b[1] for half in _axes(x, split) for a, b in itertools.pairwise(half))
+
+
+def _best_split(tensors: Sequence[Tensor], axes: int) -> int:
+    """Return the place where to split the batch axes in two so that the fewest copies are made."""
+    return min(range(max(1, axes)), key=lambda p: sum(not _is_collapsible(x, p) for x in tensors))
+
+
+def _strides(x: Tensor, split: int) -> tuple[int, int]:
+    outer, inner = _axes(x, split)
+    return (outer[-1][1] if outer else 0), (inner[-1][1] if inner else 0)
+
+
+# -- from formulas to kernels ----------------------------------------------------------------------
+
+_made: dict[Any, Kernels | None] = {}
+
+
+def kernels_of(
+    formula: Callable[..., Any],
+    key: Hashable,
+    dtypes: tuple[torch.dtype | None, ...],
+    skip: int = 0,
+) -> Kernels | None:
+    """Return the kernels of a formula, or None where it has none and stays plain torch.
+
+    Args:
+        formula: takes row scalars (float64, (..., 1)) and rows (..., n) of one width.
+        key: what tells this formula from others.
+        dtypes: for each argument its dtype, None for a row scalar.
+        skip: leading columns of each row that the formula does not see, 0 or 1.
+    """
+    if compiler() is None:
+        return None
+    if (key, dtypes, skip) not in _made:
+        try:
+            _made[key, dtypes, skip] = Kernels(formula, dtypes, skip)
+        except UntraceableError as reason:
+            _log.info("%s stays in torch: %s", key, reason)
+            _made[key, dtypes, skip] = None
+    return _made[key, dtypes, skip]
