@@ -1,21 +1,23 @@
 """How wrong results are against the truth on the same rounded inputs, and what is allowed.
 
-Radii and lengths are in units of |K|^-1/2. Distances have hard bars: in float32 1e-6 relative on
-the ball from radius 1e-6 to the last shell and on the hyperboloid to radius 30, on the sphere from
-1e-8 to pi; of near pairs on the hyperboloid a few eps max(1, e^R / d). Points and vectors are
-allowed a few roundings of their own coordinates, which are eps e^R long in negative curvature
-(vectors on the ball, whose metric is conformal, eps alone).
+Radii and lengths are in units of |K|^-1/2, errors relative to the norm of the true row of numbers.
+Values are allowed 2 eps in float32 and 8 in float64, gradients in every argument and in K 8 and
+256; where rounding the arguments moves the truth farther, a small multiple of that (`measured.py`).
+Distances are measured on every rung of a ladder, on the ball from radius 1e-6 to the last shell,
+on the hyperboloid to 30 (float64: 45), on the sphere from 1e-8 to pi; of near pairs on the
+hyperboloid they are allowed a few eps max(1, e^R / d).
 """
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from noneuclid.manifolds import HomogeneousManifold, Lorentz
-from noneuclid.manifolds.stereographic import GyrovectorSpace
+from noneuclid.testing.cases import Case, Cases, operations_of, radii
+from noneuclid.testing.measured import VALUE_BAR
 from noneuclid.testing.oracle import Truth
 from noneuclid.testing.samples import curvature_of, of_length
 
@@ -23,7 +25,10 @@ Pair = tuple[Tensor, Tensor]
 
 
 class ErrorBudget(NamedTuple):
-    """One row: the worst error of an operation at a radius, and the error allowed there."""
+    """One row: the worst relative error of an operation at a radius, and the error allowed there.
+
+    `operation` is a method's name for its values, "d expmap/du" for a gradient.
+    """
 
     operation: str
     case: str
@@ -39,21 +44,22 @@ def error_budget(
     generator: torch.Generator | None = None,
     draws: int = 3,
 ) -> list[ErrorBudget]:
-    """Measure distances, exp, log, transport and Moebius sums along a ladder of radii.
+    """Measure distances along a ladder of radii, and every operation and its gradients on it.
 
     Args:
         manifold: one that `Truth` knows.
         dtype: of the points.
         generator: source of directions (default: a fixed seed).
-        draws: random directions per rung.
+        draws: random directions per rung, and random rungs per operation.
 
     Raises:
         ImportError: mpmath is not installed.
     """
     generator = generator or torch.Generator().manual_seed(0)
+    ladder = _Ladder(manifold, dtype, generator, draws)
     with torch.no_grad():
-        ladder = _Ladder(manifold, dtype, generator, draws)
-        return [*ladder.distances(), *ladder.maps()]
+        distances = list(ladder.distances())
+    return [*distances, *ladder.operations()]
 
 
 def rungs(manifold: HomogeneousManifold, dtype: torch.dtype) -> list[float]:
@@ -79,10 +85,9 @@ class _Ladder:
     ) -> None:
         self.manifold, self.dtype, self.generator, self.draws = manifold, dtype, generator, draws
         self.truth = Truth(manifold)
-        self.sign = self.truth.sign
         self.unit = 1 / float(self.truth.rate)
         self.eps = torch.finfo(dtype).eps
-        self.bar = 1e-6 if dtype == torch.float32 else 1e-14
+        self.bar = VALUE_BAR[dtype] * self.eps
 
     def _at(self, radius: float) -> Tensor:
         """Return points at this radius in random directions, made in float64 and rounded."""
@@ -133,62 +138,26 @@ class _Ladder:
             worst = max(worst, float(abs(float(value) - true) / true))
         return ErrorBudget("dist0", "from the origin", radius, worst, self.bar)
 
-    def maps(self) -> Iterator[ErrorBudget]:
-        """Measure exp, log, transport and the maps at the origin at moderate radii."""
-        largest = [3.0] if self.sign > 0 else [3.0, 6.0]
-        if self.dtype == torch.float64 and self.sign <= 0:
-            largest.append(14.0)
-        for radius in (1e-4, 0.3, 1.0, *largest):
-            x = self._at(radius)
-            y, u = self._beside(x, 1.0), self.manifold.random_tangent(x, generator=self.generator)
-            u = of_length(self.manifold, x, u, self.unit)
-            yield self._points("expmap", radius, self.manifold.expmap(x, u), (x, u))
-            yield self._vectors("logmap", radius, x, self.manifold.logmap(x, y), (x, y))
-            yield self._vectors("transp", radius, y, self.manifold.transp(x, y, u), (x, y, u))
-            origin = self.manifold.origin(self.draws, dtype=self.dtype)
-            log = self.manifold.logmap0(x)
-            yield self._points("expmap0", radius, self.manifold.expmap0(log), (log,))
-            yield self._vectors("logmap0", radius, origin, log, (x,))
-            yield self._vectors("transp0", radius, x, self.manifold.transp0(x, log), (x, log))
-            if isinstance(self.manifold, GyrovectorSpace):
-                total = self.manifold.mobius_add(x, y)
-                yield self._points("mobius_add", radius, total, (x, y))
+    def operations(self) -> Iterator[ErrorBudget]:
+        """Measure every operation and its gradients, each at a few random rungs."""
+        cases = Cases(self.manifold, self.dtype, self.generator)
+        for name in operations_of(self.manifold):
+            for _ in range(self.draws):
+                yield from self._measured(name, self._draw(cases, name))
 
-    def _base_growth(self, radius: float) -> float:
-        """Return 1 + K|x|^2 at this radius on the projected sphere, else 1."""
-        if self.sign > 0 and isinstance(self.manifold, GyrovectorSpace):
-            return 1 / math.cos(radius / 2) ** 2
-        return 1.0
+    def _draw(self, cases: Cases, operation: str) -> Case:
+        """Return a random case at a random radius; there are always some that are regular."""
+        ladder = radii(self.manifold, self.dtype)
+        while True:
+            found = list(cases.of(operation, ladder[self._choice(len(ladder))]))
+            if found:
+                return found[self._choice(len(found))]
 
-    def _growth(self, ambient: list[Any]) -> float:
-        """Return cosh R, and 1 + K|x|^2 on the projected sphere: what a relative eps is worth."""
-        if self.sign > 0 and isinstance(self.manifold, GyrovectorSpace):
-            return float(2 / (1 + ambient[0]))
-        return float(abs(ambient[0]))
+    def _choice(self, count: int) -> int:
+        return int(torch.randint(count, (), generator=self.generator))
 
-    def _points(
-        self, name: str, radius: float, result: Tensor, arguments: tuple[Tensor, ...]
-    ) -> ErrorBudget:
-        """Allow the distance that a few roundings of the largest coordinate move a point."""
-        operation, worst = getattr(self.truth, name), 0.0
-        growth = self._base_growth(radius)
-        for row, *given in zip(result, *arguments, strict=True):
-            true = operation(*given)
-            worst = max(worst, self.truth.point_error(row, true) / self.unit)
-            growth = max(growth, self._growth(true))
-        size = max(1.0, radius) if self.sign == 0 else 1.0
-        return ErrorBudget(name, "absolute", radius, worst, 8 * self.eps * growth * size)
-
-    def _vectors(
-        self, name: str, radius: float, base: Tensor, result: Tensor, arguments: tuple[Tensor, ...]
-    ) -> ErrorBudget:
-        """Allow a few roundings of the vector's coordinates, relative to its length."""
-        operation, worst = getattr(self.truth, name), 0.0
-        growth = self._base_growth(radius)
-        for point, row, *given in zip(base, result, *arguments, strict=True):
-            true = operation(*given)
-            size = float(self.truth.length(true))
-            worst = max(worst, self.truth.vector_error(point, row, true) / size)
-            if isinstance(self.manifold, Lorentz) or self.sign > 0:
-                growth = max(growth, self._growth(self.truth.lift(point)))
-        return ErrorBudget(name, "relative", radius, worst, 8 * self.eps * growth)
+    def _measured(self, operation: str, case: Case) -> Iterator[ErrorBudget]:
+        for error in (case.call.value_error(), *case.call.gradient_errors()):
+            name = f"d {operation}/d{error.argument}" if error.argument else operation
+            relative, allowed = error.error * self.eps, error.allowed * self.eps
+            yield ErrorBudget(name, case.name, case.radius, relative, allowed)

@@ -3,12 +3,16 @@
 Written independently of the library: every point is lifted to the unit hyperboloid, the unit sphere
 or R^n, the operation is done there by the formula of the textbooks (acosh, acos and all: at 100
 digits cancellation does not matter), and the result is compared or carried back. A Lorentz point
-is read as its space part, a sphere point as its direction, tangent vectors likewise.
+is read as its space part, a sphere point as its direction, tangent vectors likewise: these rows are
+the *chart* of a model.
 
     x, y one row each:  Truth(H).dist(x, y)  ->  mpmath number
+    the same by name, in the model's chart:  Truth(H).result("expmap", [x, u])  ->  [numbers]
 """
 
-from typing import Any
+import copy
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -24,9 +28,38 @@ from noneuclid.manifolds import (
 
 DIGITS = 100
 Vector = list[Any]  # of mpmath numbers
+Row = Tensor | Vector  # coordinates as the library stores them, or a row of the chart
 
 
-def high_precision() -> Any:
+class Signature(NamedTuple):
+    """What an operation takes and gives.
+
+    `arguments` has one letter each: x, y, p points; u a vector at the first argument; a a vector
+    at the second; o a vector at the origin; w weights. `result` is "scalar", "point" or "vector";
+    `base` is the argument at which a vector result lives, None for the origin.
+    """
+
+    arguments: str
+    result: str
+    base: int | None = None
+
+
+SIGNATURES = {
+    "dist": Signature("xy", "scalar"),
+    "dist0": Signature("x", "scalar"),
+    "expmap": Signature("xu", "point"),
+    "logmap": Signature("xy", "vector", 0),
+    "expmap0": Signature("o", "point"),
+    "logmap0": Signature("x", "vector"),
+    "transp": Signature("xyu", "vector", 1),
+    "transp0": Signature("xo", "vector", 0),
+    "mobius_add": Signature("xy", "point"),
+    "dist2plane": Signature("xpa", "scalar"),
+    "midpoint": Signature("xypw", "point"),
+}
+
+
+def high_precision(digits: int = DIGITS) -> Any:
     """Return an mpmath context of its own with enough digits; mpmath's global one is not touched.
 
     Raises:
@@ -37,7 +70,7 @@ def high_precision() -> Any:
     except ImportError as error:
         raise ImportError("the oracle needs mpmath: install noneuclid[dev]") from error
     context = MPContext()
-    context.dps = DIGITS
+    context.dps = digits
     return context
 
 
@@ -55,56 +88,100 @@ class Truth:
 
     Args:
         manifold: Euclidean, Lorentz, Sphere or a stereographic model, K of any sign.
+        digits: decimal digits; terms of size e^2R cancel at radius R, so 100 are enough to R = 60.
     """
 
-    def __init__(self, manifold: HomogeneousManifold) -> None:
+    def __init__(self, manifold: HomogeneousManifold, digits: int = DIGITS) -> None:
         if not has_truth(manifold):
             raise TypeError(f"no truth is known for {type(manifold).__name__}")
-        self.mp = high_precision()
+        self.mp = high_precision(digits)
         self.manifold = manifold
         value = 0.0 if isinstance(manifold, Euclidean) else float(manifold.curvature)  # type: ignore[arg-type]
-        self.curvature = self.mp.mpf(value)
-        self.sign = int(self.mp.sign(self.curvature))
-        self.rate = self.mp.sqrt(abs(self.curvature)) if self.sign else self.mp.mpf(1)
+        self._bend(self.mp.mpf(value))
 
-    # -- between coordinates and ambient vectors ---------------------------------------------------
+    def at(self, curvature: Any) -> "Truth":
+        """Return the truth of the same model with K an mpmath number."""
+        other = copy.copy(self)
+        other._bend(curvature)
+        return other
 
-    def lift(self, x: Tensor) -> Vector:
+    def _bend(self, curvature: Any) -> None:
+        self.curvature = curvature
+        self.sign = int(self.mp.sign(curvature))
+        self.rate = self.mp.sqrt(abs(curvature)) if self.sign else self.mp.mpf(1)
+
+    # -- between coordinates, the chart and ambient vectors ----------------------------------------
+
+    def chart(self, x: Row) -> Vector:
+        """Return the numbers that a row of coordinates stands for: no time entry."""
+        if not isinstance(x, Tensor):
+            return x
+        numbers = [self.mp.mpf(float(a)) for a in x.detach().double()]
+        return numbers[1:] if isinstance(self.manifold, Lorentz) else numbers
+
+    def lift(self, x: Row) -> Vector:
         """Return the ambient point that the coordinates stand for."""
-        p = self._numbers(x)
+        p = self.chart(x)
         if isinstance(self.manifold, Euclidean):
             return [self.mp.mpf(0), *p]
         if isinstance(self.manifold, Sphere):
-            length = self.mp.sqrt(sum(a * a for a in p))
+            length = self.mp.sqrt(self._plain(p, p))
             return [a / length for a in p]
         p = [self.rate * a for a in p]
+        square = self._plain(p, p)
         if isinstance(self.manifold, Lorentz):
-            return [self.mp.sqrt(1 + sum(a * a for a in p[1:])), *p[1:]]
-        factor = 2 / (1 + self.sign * sum(a * a for a in p))
+            return [self.mp.sqrt(1 + square), *p]
+        factor = 2 / (1 + self.sign * square)
         return [factor - 1 if self.sign else self.mp.mpf(0), *(factor * a for a in p)]
 
-    def lift_vector(self, x: Tensor, v: Tensor) -> Vector:
+    def lift_vector(self, x: Row, v: Row) -> Vector:
         """Return the ambient tangent vector, in units of length |K|^-1/2."""
         ambient = self.lift(x)
-        w = [self.rate * a for a in self._numbers(v)]
+        w = [self.rate * a for a in self.chart(v)]
         if isinstance(self.manifold, Euclidean):
             return [self.mp.mpf(0), *w]
         if isinstance(self.manifold, Sphere):
             along = self._plain(ambient, w)
             return [a - along * b for a, b in zip(w, ambient, strict=True)]
         if isinstance(self.manifold, Lorentz):
-            return [self._plain(ambient[1:], w[1:]) / ambient[0], *w[1:]]
-        p = [self.rate * a for a in self._numbers(x)]
+            return [self._plain(ambient[1:], w) / ambient[0], *w]
+        p = [self.rate * a for a in self.chart(x)]
         factor = 2 / (1 + self.sign * self._plain(p, p))
         change = -self.sign * factor * factor * self._plain(p, w)
         return [change, *(factor * a + change * b for a, b in zip(w, p, strict=True))]
 
-    def _numbers(self, x: Tensor) -> Vector:
-        return [self.mp.mpf(float(a)) for a in x.detach().double()]
+    def lower(self, ambient: Vector) -> Vector:
+        """Return the chart of an ambient point; the inverse of `lift`."""
+        if isinstance(self.manifold, Euclidean):
+            return ambient[1:]
+        if isinstance(self.manifold, Sphere):
+            return [a / self.rate for a in ambient]
+        scale = self.rate
+        if not isinstance(self.manifold, Lorentz):
+            scale = scale * (1 + ambient[0] if self.sign else 2)
+        return [a / scale for a in ambient[1:]]
 
-    @staticmethod
-    def _plain(a: Vector, b: Vector) -> Any:
-        return sum(p * q for p, q in zip(a, b, strict=True))
+    def lower_vector(self, ambient: Vector, v: Vector) -> Vector:
+        """Return the chart of an ambient tangent vector `v` at an ambient point."""
+        if isinstance(self.manifold, Euclidean):
+            return v[1:]
+        if isinstance(self.manifold, Sphere):
+            return [a / self.rate for a in v]
+        if isinstance(self.manifold, Lorentz):
+            return [a / self.rate for a in v[1:]]
+        scale = 1 + ambient[0] if self.sign else self.mp.mpf(2)
+        pull = v[0] / scale
+        return [
+            (a - pull * b) / (scale * self.rate) for a, b in zip(v[1:], ambient[1:], strict=True)
+        ]
+
+    def origin(self, like: Vector) -> Vector:
+        """Return the chart of the origin, as long as another row."""
+        first = 1 / self.rate if isinstance(self.manifold, Sphere) else 0
+        return [self.mp.mpf(first), *[self.mp.mpf(0)] * (len(like) - 1)]
+
+    def _plain(self, a: Sequence[Any], b: Sequence[Any]) -> Any:
+        return self.mp.fdot(zip(a, b, strict=True))
 
     def form(self, a: Vector, b: Vector) -> Any:
         """Return the ambient product: a.b, with the first term negative for K < 0."""
@@ -129,22 +206,19 @@ class Truth:
             return a
         if self.sign == 0:
             return [p + q for p, q in zip(a, v, strict=True)]
-        cosine, sine = (
-            (self.mp.cosh(angle), self.mp.sinh(angle))
-            if self.sign < 0
-            else (self.mp.cos(angle), self.mp.sin(angle))
-        )
+        cosine, sine = self._turn(angle)
         return [cosine * p + sine / angle * q for p, q in zip(a, v, strict=True)]
+
+    def _turn(self, angle: Any) -> tuple[Any, Any]:
+        if self.sign < 0:
+            return self.mp.cosh(angle), self.mp.sinh(angle)
+        return self.mp.cos(angle), self.mp.sin(angle)
 
     def _aim(self, a: Vector, b: Vector) -> Vector:
         angle = self._angle(a, b)
         if self.sign == 0 or angle == 0:
             return [q - p for p, q in zip(a, b, strict=True)]
-        cosine, sine = (
-            (self.mp.cosh(angle), self.mp.sinh(angle))
-            if self.sign < 0
-            else (self.mp.cos(angle), self.mp.sin(angle))
-        )
+        cosine, sine = self._turn(angle)
         return [angle / sine * (q - cosine * p) for p, q in zip(a, b, strict=True)]
 
     def _carry(self, a: Vector, b: Vector, v: Vector) -> Vector:
@@ -153,57 +227,72 @@ class Truth:
         weight = self.sign * self.form(b, v) / (1 + self.sign * self.form(a, b))
         return [w - weight * (p + q) for p, q, w in zip(a, b, v, strict=True)]
 
-    def _origin(self) -> Vector:
-        count = self.manifold.dim
-        return [self.mp.mpf(1 if self.sign else 0), *[self.mp.mpf(0)] * count]
-
     # -- operations: single rows in, numbers or ambient vectors out --------------------------------
 
-    def dist(self, x: Tensor, y: Tensor) -> Any:
+    def dist(self, x: Row, y: Row) -> Any:
         """Return d(x, y)."""
         return self._angle(self.lift(x), self.lift(y)) / self.rate
 
-    def dist0(self, x: Tensor) -> Any:
+    def dist0(self, x: Row) -> Any:
         """Return the distance of x from the origin."""
-        return self._angle(self._origin(), self.lift(x)) / self.rate
+        return self.dist(self.origin(self.chart(x)), x)
 
-    def expmap(self, x: Tensor, v: Tensor) -> Vector:
+    def dist2plane(self, x: Row, p: Row, a: Row) -> Any:
+        """Return the distance of x from the totally geodesic hyperplane through p normal to a."""
+        normal = self.lift_vector(p, a)
+        point = self.lift(x)
+        if self.sign == 0:
+            point = [q - b for q, b in zip(point, self.lift(p), strict=True)]
+        sine = abs(self.form(point, normal)) / (self.length(normal) * self.rate)
+        angle = {-1: self.mp.asinh, 0: abs, 1: self.mp.asin}[self.sign](sine)
+        return angle / self.rate
+
+    def expmap(self, x: Row, v: Row) -> Vector:
         """Return the ambient point exp_x(v)."""
         return self._shoot(self.lift(x), self.lift_vector(x, v))
 
-    def logmap(self, x: Tensor, y: Tensor) -> Vector:
+    def logmap(self, x: Row, y: Row) -> Vector:
         """Return the ambient vector log_x(y)."""
         return self._aim(self.lift(x), self.lift(y))
 
-    def transp(self, x: Tensor, y: Tensor, v: Tensor) -> Vector:
+    def transp(self, x: Row, y: Row, v: Row) -> Vector:
         """Return the ambient vector at y that v at x is carried to."""
         return self._carry(self.lift(x), self.lift(y), self.lift_vector(x, v))
 
-    def expmap0(self, v: Tensor) -> Vector:
+    def expmap0(self, v: Row) -> Vector:
         """Return the ambient point exp_o(v)."""
-        return self.expmap(self.manifold.origin(dtype=v.dtype), v)
+        return self.expmap(self.origin(self.chart(v)), v)
 
-    def logmap0(self, y: Tensor) -> Vector:
+    def logmap0(self, y: Row) -> Vector:
         """Return the ambient vector log_o(y)."""
-        return self._aim(self._origin(), self.lift(y))
+        return self.logmap(self.origin(self.chart(y)), y)
 
-    def transp0(self, y: Tensor, v: Tensor) -> Vector:
+    def transp0(self, y: Row, v: Row) -> Vector:
         """Return the ambient vector at y that v at the origin is carried to."""
-        origin = self.manifold.origin(dtype=v.dtype)
-        return self._carry(self._origin(), self.lift(y), self.lift_vector(origin, v))
+        return self.transp(self.origin(self.chart(y)), y, v)
 
-    def mobius_add(self, x: Tensor, y: Tensor) -> Vector:
+    def mobius_add(self, x: Row, y: Row) -> Vector:
         """Return x (+) y: exp_x of log_o(y) carried from the origin to x."""
-        origin, a = self._origin(), self.lift(x)
+        origin, a = self.lift(self.origin(self.chart(x))), self.lift(x)
         return self._shoot(a, self._carry(origin, a, self._aim(origin, self.lift(y))))
 
-    # -- errors of what the library returned -------------------------------------------------------
+    def midpoint(self, *rows: Vector) -> Vector:
+        """Return the normalised weighted ambient sum of points; the last row holds the weights."""
+        *points, weights = rows
+        lifted = [self.lift(point) for point in points]
+        total = [self._plain(weights, entries) for entries in zip(*lifted, strict=True)]
+        if self.sign == 0:
+            return [a / sum(weights) for a in total]
+        size = self.mp.sqrt(abs(self.form(total, total)))
+        return [a / size for a in total]
 
-    def point_error(self, result: Tensor, truth: Vector) -> float:
-        """Return the distance between a returned point and the true one."""
-        return float(self._angle(self.lift(result), truth) / self.rate)
-
-    def vector_error(self, base: Tensor, result: Tensor, truth: Vector) -> float:
-        """Return the length of the error of a returned tangent vector at `base`."""
-        lifted = self.lift_vector(base, result)
-        return float(self.length([a - b for a, b in zip(lifted, truth, strict=True)]))
+    def result(self, name: str, rows: list[Vector]) -> Vector:
+        """Return the result of an operation of `SIGNATURES` in the chart; a scalar as one entry."""
+        signature = SIGNATURES[name]
+        value = getattr(self, name)(*rows)
+        if signature.result == "scalar":
+            return [value]
+        if signature.result == "point":
+            return self.lower(value)
+        base = self.origin(rows[0]) if signature.base is None else rows[signature.base]
+        return self.lower_vector(self.lift(base), value)
