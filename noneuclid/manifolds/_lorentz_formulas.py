@@ -18,6 +18,7 @@ from noneuclid.manifolds._pairwise import Chart
 from noneuclid.numerics import (
     Row,
     asinck,
+    compute,
     dots,
     joined,
     largest_norm,
@@ -37,6 +38,11 @@ _SMALL = 4.0  # |x|^2 below which the plain chord loses at most 4 bits
 def _reach(dtype: torch.dtype) -> float:
     """Return a radius beyond the last shell whose coordinates (and, in float64, squares) exist."""
     return 340.0 if dtype == torch.float64 else 80.0
+
+
+def _unit(dtype: torch.dtype) -> float:
+    """Return a power of two that keeps products of four coordinates, and derivatives, in range."""
+    return 2.0**-440 if dtype == torch.float64 else 1.0
 
 
 # -- derived entries -------------------------------------------------------------------------------
@@ -61,8 +67,10 @@ def with_time(K: Tensor, space: Tensor, dtype: torch.dtype) -> Tensor:
 def with_vector_time(K: Tensor, x: Tensor, space: Tensor) -> Tensor:
     """Return the tangent vector at x with this space part: its time entry is x.v / t."""
     X, V = rows(x, space)
+    unit = 2.0**-300 if x.dtype == torch.float64 else 1.0  # keeps derivatives in range
+    X = unit * X
     (xx,) = dots((X, X))
-    (entry,) = dots(((1 / (xx - 1 / K).sqrt()) * X, V))  # |x| |v| may overflow
+    (entry,) = dots(((1 / (xx - unit * unit / K).sqrt()) * X, V))
     return joined(entry, space)
 
 
@@ -76,21 +84,24 @@ def inner(K: Tensor, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
     formed first and the radial part enters divided by t^2.
     """
     X, U, V = rows(x, u, v)
+    unit = _unit(x.dtype)
+    X = unit * X
     xx, xu, xv = dots((X, X), (X, U), (X, V))
-    far = -K * xx > _NEAR_ORIGIN
-    square = torch.where(far, xx, 1.0)
-    taken = torch.where(far, 1 / square, 0.0)
-    (aside,) = dots((U - (taken * xu) * X, V - (taken * xv) * X))
-    along = torch.where(far, 1 / square, K * torch.ones_like(xx)) / (1 - K * xx)
-    return aside + along * xu * xv
+    time2 = 1 - K * (xx / unit / unit)
+    far = time2 - 1 > _NEAR_ORIGIN
+    inverse = torch.where(far, 1 / torch.where(far, xx, 1.0).sqrt(), 0.0)
+    u_out, v_out = inverse * xu, inverse * xv
+    (aside,) = dots((U - (u_out * inverse) * X, V - (v_out * inverse) * X))
+    near = K * (xu / unit) * (xv / unit)
+    return aside + torch.where(far, u_out * v_out, near) / time2
 
 
 def egrad2rgrad(K: Tensor, g_time: Tensor, x: Tensor, g: Tensor) -> Tensor:
-    """Return (1 - K x x^T) (g + g_t x / t): the inverse metric in space parts."""
+    """Return g - K (x.g + t g_t) x, the inverse metric 1 - K x x^T applied to g + g_t x / t."""
     X, G = rows(x, g)
     xx, xg = dots((X, X), (X, G))
-    lifted = g_time / (xx - 1 / K).sqrt()
-    return with_vector_time(K, x, (G + (lifted - K * (xg + lifted * xx)) * X).to(g.dtype))
+    time = (xx - 1 / K).sqrt()
+    return with_vector_time(K, x, (G - (K * (xg + time * g_time)) * X).to(g.dtype))
 
 
 # -- geodesics -------------------------------------------------------------------------------------
@@ -110,6 +121,7 @@ class _Pair(NamedTuple):
     """Two points and their row scalars, in units of |K|^-1/2; D = y - x, S = y + x."""
 
     X: Row
+    Y: Row
     D: Row
     S: Row
     x_norm: Tensor
@@ -117,7 +129,7 @@ class _Pair(NamedTuple):
     x_time: Tensor
     y_time: Tensor
     growth: Tensor  # |y|^2 - |x|^2 = (y - x).(y + x)
-    half: Tensor  # sinh^2(d / 2)
+    half: Tensor  # sinh^2(d / 2) / r^2: not in units, so that it has a limit at K = 0
 
 
 def _pair(K: Tensor, X: Row, Y: Row) -> _Pair:
@@ -130,34 +142,34 @@ def _pair(K: Tensor, X: Row, Y: Row) -> _Pair:
       sinh(r_y - r_x) = (|y|^2 - |x|^2) / (|x| t_y + |y| t_x): no term cancels.
     """
     D, S = Y - X, Y + X
-    xx, yy, xy, dd, growth = (-K * p for p in dots((X, X), (Y, Y), (X, Y), (D, D), (D, S)))
-    x_norm, y_norm = safe_sqrt(xx), safe_sqrt(yy)
-    x_time, y_time = (1 + xx).sqrt(), (1 + yy).sqrt()
-    chord = (dd - (growth / (x_time + y_time)).square()) / 4
-    mixed = (x_time * y_time - xy - 1) / 2
-    far = torch.minimum(xx, yy) > _NEAR_ORIGIN
+    k = -K
+    xx, yy, xy, dd, growth = dots((X, X), (Y, Y), (X, Y), (D, D), (D, S))
+    x_time, y_time = (1 + k * xx).sqrt(), (1 + k * yy).sqrt()
+    chord = (dd - k * (growth / (x_time + y_time)).square()) / 4
+    mixed = ((x_time * y_time - 1) / k - xy) / 2
+    far = k * torch.minimum(xx, yy) > _NEAR_ORIGIN
+    x_norm, y_norm = (torch.where(far, p, 1.0).sqrt() for p in (xx, yy))
     radial = growth / torch.where(far, x_norm * y_time + y_norm * x_time, 1.0)
-    radial = radial / (2 + 2 * (1 + radial * radial).sqrt()) * radial
-    angular = _angular(K, X, Y, D, x_norm, y_norm, growth, far)
-    small = torch.maximum(xx, yy) < _SMALL
-    half = torch.where(small, chord.clamp(min=0), torch.where(far, radial + angular, mixed))
-    return _Pair(X, D, S, x_norm, y_norm, x_time, y_time, growth, half)
+    radial = radial / (2 + 2 * (1 + k * radial * radial).sqrt()) * radial
+    apart = radial + _angular(X, Y, D, x_norm, y_norm, growth)
+    small = k * torch.maximum(xx, yy) < _SMALL
+    half = torch.where(small, chord.clamp(min=0), torch.where(far, apart, mixed))
+    r = k.sqrt()
+    norms = (r * safe_sqrt(xx), r * safe_sqrt(yy))
+    return _Pair(X, Y, D, S, *norms, x_time, y_time, k * growth, half)
 
 
-def _angular(
-    K: Tensor, X: Row, Y: Row, D: Row, x_norm: Tensor, y_norm: Tensor, growth: Tensor, far: Tensor
-) -> Tensor:
-    """Return |x||y| |x/|x| - y/|y||^2 / 4 where both are `far` from the origin.
+def _angular(X: Row, Y: Row, D: Row, x_norm: Tensor, y_norm: Tensor, growth: Tensor) -> Tensor:
+    """Return |x||y| |x/|x| - y/|y||^2 / 4, for norms that are not 0.
 
     The difference of directions is ((y - x) - (|y| - |x|)/|x| x) / |y|, which keeps its relative
     accuracy for near ones. Where the norms differ by more than a factor 2, y - x has lost digits of
     the smaller one and it is that difference itself. The outer factor comes in before squaring:
     its square may overflow in a derivative.
     """
-    x_norm, y_norm = torch.where(far, x_norm, 1.0), torch.where(far, y_norm, 1.0)
     alike = (x_norm < 2 * y_norm) & (y_norm < 2 * x_norm)
     unlike = (~alike).to(x_norm.dtype)
-    outer = (-K * x_norm * y_norm).sqrt() / 2  # coordinates are not in units of |K|^-1/2
+    outer = (x_norm * y_norm).sqrt() / 2
     stretch = growth / (y_norm + x_norm) / x_norm / y_norm
     on_x = outer * torch.where(alike, -stretch, -1 / x_norm)
     W = (outer * (1 - unlike) / y_norm) * D + (outer * unlike / y_norm) * Y + on_x * X
@@ -165,11 +177,18 @@ def _angular(
     return square
 
 
+def _in_range(K: Tensor, *given: Tensor) -> tuple[float, Tensor, list[Row]]:
+    """Return a power of two c, K / c^2 and c times the rows: in range, and the same geometry."""
+    c = 2.0**-150 if given[0].dtype == torch.float64 else 1.0
+    return c, K / c / c, [c * row for row in rows(*given)]
+
+
 def dist2(K: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Return d^2 by d = 2 asinh(sqrt(sinh^2(d/2))), never by acosh."""
-    half = _pair(K, *rows(x, y)).half
-    angle = asinck(-half, sign=-1)
-    return 4 * half * angle * angle / -K
+    c, K, (X, Y) = _in_range(K, x, y)
+    half = _pair(K, X, Y).half
+    angle = asinck(K * half, sign=-1)
+    return 4 * (half / c / c) * angle * angle
 
 
 def chart(K: Tensor, x: Tensor) -> Chart:
@@ -180,50 +199,76 @@ def chart(K: Tensor, x: Tensor) -> Chart:
 
 def logmap(K: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Return d/sinh(d) (y - cosh(d) x) as d/sinh(d) ((y - x) - 2 sinh^2(d/2) x)."""
-    p = _pair(K, *rows(x, y))
-    angle, root = asinck(-p.half, sign=-1), (1 + p.half).sqrt()
-    pull = -2 * angle * (p.half / root)  # half * angle would overflow in backward
-    return with_vector_time(K, x, ((angle / root) * p.D + pull * p.X).to(x.dtype))
+    c, scaled, (X, Y) = _in_range(K, x, y)
+    p = _pair(scaled, X, Y)
+    angle, root = asinck(scaled * p.half, sign=-1), (1 - scaled * p.half).sqrt()
+    pull = 2 * scaled * angle * (p.half / root)  # half * angle would overflow in backward
+    return with_vector_time(K, x, ((angle / root / c) * p.D + (pull / c) * p.X).to(x.dtype))
 
 
 def transp(K: Tensor, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
     """Return v + <y, v> / (1 + cosh d) (x + y), with the Lorentz product in space parts."""
-    X, Y, V = rows(x, y, v)
-    p = _pair(K, X, Y)
-    weight = -K * _pairing(K, p, V) / (2 * (1 + p.half))
+    _, scaled, (X, Y) = _in_range(K, x, y)
+    (V,) = rows(v)
+    p = _pair(scaled, X, Y)
+    weight = _pairing(scaled, p, V) * (scaled / (2 * (scaled * p.half - 1)))
     return with_vector_time(K, y, (V + weight * p.S).to(v.dtype))
+
+
+def dist2plane(K: Tensor, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
+    """Return the signed distance of x from the hyperplane through p across a: sinh(d) = <x, a>/|a|.
+
+    The Lorentz product is in space parts, a in units of length: r sinh^-1(r <x, a> / |a|_p) / r^2.
+    """
+    c, scaled, (P, X) = _in_range(K, p, x)
+    (A,) = rows(a)
+    product = _pairing(scaled, _pair(scaled, P, X), A) / c
+    sine = safe_divide(product, safe_sqrt(inner(K, p, a, a)))
+    return sine * asinck(K * sine * sine, sign=-1)
 
 
 def _pairing(K: Tensor, p: _Pair, V: Row) -> Tensor:
     """Return the Lorentz product <y, v> of y with a vector at x; the plain sum cancels by e^2R.
 
-    With D' = D - (e.D) e: <y, v> = D'.v + (e.v) (sinh(r_y - r_x)/t_x - (|y| - y.e)), and
-    |y| - y.e = |D'|^2 / (|y| + y.e) where y.e > 0. (In the caller's units of length.)
+    With D' the part of y - x, or of y, across e: <y, v> = D'.v + (e.v) (sinh(r_y - r_x)/t_x -
+    (|y| - y.e)), and |y| - y.e = |D'|^2 / (|y| + y.e) where y.e > 0. (In the caller's units of
+    length.)
     """
-    xx, xd, xv, dv = dots((p.X, p.X), (p.X, p.D), (p.X, V), (p.D, V))
-    plain = dv - xv / p.x_time * (p.growth / (p.x_time + p.y_time))
+    r = (-K).sqrt()
     far = torch.minimum(p.x_norm, p.y_norm).square() > _NEAR_ORIGIN
-    inverse = torch.where(far, 1 / torch.where(far, xx, 1.0), 0.0)
-    # The radial part of a vector is e^R long: what rounding left of it in D' would show.
-    A, B = p.D - (inverse * xd) * p.X, V - (inverse * xv) * p.X
-    aa, ab = dots((A, A), (A, B))
     x_norm = torch.where(far, p.x_norm, 1.0)
-    along = x_norm - K * xd / x_norm  # y.e
+    unit = torch.where(far, r / x_norm, 1.0).detach()  # keeps derivatives in range
+    X = unit * p.X
+    xx, xy, xd, xv, dv = dots((X, X), (X, p.Y), (X, p.D), (X, V), (p.D, V))
+    plain = dv - (xv / unit) / p.x_time * (p.growth / (p.x_time + p.y_time))
+    alike = ((p.x_norm < 2 * p.y_norm) & (p.y_norm < 2 * p.x_norm)).to(xx.dtype)
+    inverse = torch.where(far, 1 / torch.where(far, xx, 1.0).sqrt(), 0.0)
+    out = inverse * (alike * xd + (1 - alike) * xy)  # along e; y - x has lost a much smaller y
+    v_out = inverse * xv
+    # The radial part of a vector is e^R long: what rounding left of it in D' would show.
+    A = alike * p.D + (1 - alike) * p.Y - (out * inverse) * X
+    B = V - (v_out * inverse) * X
+    aa, ab = dots((A, A), (A, B))
+    along = alike * x_norm + r * out  # y.e
     ahead = along > 0
     shortfall = -K * aa / torch.where(ahead, p.y_norm + along, 1.0)
     shortfall = torch.where(ahead, shortfall, p.y_norm - along)
     sweep = p.growth / torch.where(far, x_norm * p.y_time + p.y_norm * p.x_time, 1.0)
-    return torch.where(far, ab + xv / x_norm * (sweep / p.x_time - shortfall), plain)
+    return torch.where(far, ab + v_out / r * (sweep / p.x_time - shortfall), plain)
 
 
 def midpoint(K: Tensor, x: Tensor, w: Tensor, dtype: torch.dtype) -> Tensor:
     """Return the Lorentz centroid sum w x / |sum w x|. Source: [chen2022fully] Eq. (8)."""
+    time = compute(time_at, (K,), (x,))
+    total, _, length = ambient_sum(x, torch.ones_like(time), time, w, (-K).sqrt())
+    return with_time(K, safe_divide(total, length)[..., 0, :].to(x.dtype), dtype)
+
+
+def time_at(K: Tensor, x: Tensor) -> Tensor:
+    """Return t = sqrt(1 - K|x|^2), (*, 1)."""
     (X,) = rows(x)
     (xx,) = dots((X, X))
-    rate = (-K).sqrt()
-    total, _, length = ambient_sum(x, rate.expand_as(xx), (1 - K * xx).sqrt(), w)
-    unit = safe_divide(total, length) / rate
-    return with_time(K, unit[..., 0, :].to(x.dtype), dtype)
+    return (1 - K * xx).sqrt()
 
 
 # -- origin ----------------------------------------------------------------------------------------
@@ -263,10 +308,13 @@ def transp0(K: Tensor, y: Tensor, u: Tensor) -> Tensor:
 def transp0back(K: Tensor, x: Tensor, u: Tensor) -> Tensor:
     """Return u - (x.u) x / (t (1 + t)); far out its radial part apart, (e.u / t) e."""
     X, U = rows(x, u)
+    unit = _unit(x.dtype)
+    X = unit * X
     xx, xu = dots((X, X), (X, U))
-    square = -K * xx
+    square = -K * (xx / unit / unit)
     time = (1 + square).sqrt()
     far = square > _NEAR_ORIGIN
-    apart = (1 / time - 1) / torch.where(far, xx, 1.0)
-    weight = torch.where(far, apart, K / (time * (1 + time))) * xu
-    return joined(torch.zeros_like(xx), (U + weight * X).to(u.dtype))
+    inverse = torch.where(far, 1 / torch.where(far, xx, 1.0).sqrt(), 0.0)
+    apart = (1 / time - 1) * (inverse * xu) * inverse
+    near = K / (time * (1 + time)) * (xu / unit) / unit
+    return joined(torch.zeros_like(xx), (U + torch.where(far, apart, near) * X).to(u.dtype))

@@ -2,13 +2,14 @@
 
 import copy
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from noneuclid.manifolds._calling import checked_dim
+from noneuclid.manifolds._calling import checked_dim, final
 from noneuclid.manifolds._curvature import Curvature, CurvatureView
 from noneuclid.manifolds._frechet import newton_mean
 from noneuclid.manifolds._geodesic import HomogeneousManifold
@@ -79,6 +80,31 @@ class SpaceForm(HomogeneousManifold):
         value = torch.as_tensor(curvature, dtype=torch.float64)
         view._modules["curvature"] = CurvatureView(value, self.curvature_sign)
         return view
+
+    @final
+    def dist2plane(
+        self, x: Tensor, p: Tensor, a: Tensor, *, signed: bool = False, scaled: bool = False
+    ) -> Tensor:
+        """Return the distance of `x` from the hyperplane through `p` across `a`: -> (*,).
+
+        The hyperplane is totally geodesic: all exp_p(v) with <v, a>_p = 0. For K > 0 it is a great
+        sphere, no point of which is farther than pi/2 K^-1/2 away.
+
+        Args:
+            x: points.
+            p: a point of each hyperplane.
+            a: its normal there, a tangent vector at p; a = 0 gives the distance 0.
+            signed: whether points on the other side than `a` have a negative distance.
+            scaled: whether to multiply by |a|_p, which makes it a logit.
+        """
+        distance = self._call(lambda x, p, a: self._dist2plane(x, p, a)[..., 0], x, p, a)
+        if not signed:
+            distance = distance.abs()
+        return distance * self.norm(p, a) if scaled else distance
+
+    @abstractmethod
+    def _dist2plane(self, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
+        """Return the signed distance in float64, (*, 1)."""
 
     def same_as(self, other: nn.Module) -> bool:
         """Tell whether `other` has the same model, dimension and curvature."""

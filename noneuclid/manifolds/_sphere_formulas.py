@@ -17,6 +17,7 @@ from noneuclid.numerics import (
     Row,
     asinck,
     axis,
+    compute,
     cosk,
     dots,
     joined,
@@ -25,6 +26,7 @@ from noneuclid.numerics import (
     safe_divide,
     safe_sqrt,
     sinck,
+    weighted_sum,
     wide,
     with_derivative_of,
 )
@@ -82,9 +84,11 @@ def expmap(K: Tensor, x: Tensor, u: Tensor, dtype: torch.dtype) -> Tensor:
     A = U - safe_divide(xu, xx) * X
     (aa,) = dots((A, A))
     z = K * aa
-    on_x = cosk(z, sign=1) * _inverse_norm(xx) / K.sqrt()
+    on_x = cosk(z, sign=1) * ((1 / K.sqrt()) * _inverse_norm(xx))
     on_x = torch.where(z == 0, _norm_kept(K, xx, on_x, dtype), on_x)
-    return (on_x * X + sinck(z, sign=1) * A).to(x.dtype)
+    y = (on_x * X + sinck(z, sign=1) * A).to(x.dtype)
+    # In float32 the norm is off by one rounding at most, in float64 by several.
+    return project(K, y, dtype) if x.dtype == torch.float64 else y
 
 
 class _Pair(NamedTuple):
@@ -164,16 +168,37 @@ def transp(K: Tensor, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
     A = _across(X, V)
     (sweep,) = dots((p.M, A))
     weight = safe_divide(sweep, 2 * p.cosine2)
-    return (A + weight * p.P).to(v.dtype)
+    # Near the antipode the weight is large: what rounding left along y is taken out again.
+    return _across(Y, A + weight * p.P).to(v.dtype)
+
+
+def dist2plane(K: Tensor, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
+    """Return the signed distance of x from the great sphere through p across a.
+
+    sin(d) = (x^ - p^).a/|a|, cos(d) = |x^ - (x^.a) a/|a|^2|, in units of K^-1/2.
+    """
+    P, X, V = rows(p, x, a)
+    q = _pair(P, X)
+    A = _across(P, V)
+    (xx,) = dots((X, X))
+    aa, along = dots((A, A), (q.M, A))
+    sine = safe_divide(along, safe_sqrt(aa))
+    R = _inverse_norm(xx) * X - safe_divide(along, aa) * A
+    (cosine2,) = dots((R, R))
+    return sine * asinck(sine * sine, cosine2, sign=1) / K.sqrt()
 
 
 def midpoint(K: Tensor, x: Tensor, w: Tensor, dtype: torch.dtype) -> Tensor:
     """Return the direction of sum w x^; the origin where the sum vanishes."""
-    x = x.expand(*torch.broadcast_shapes(x.shape[:-1], w.shape[:-1]), x.shape[-1])
+    total = weighted_sum(w * compute(inverse_norm, (), (x,)), x)[..., 0, :]
+    return project(K, total, torch.float64).to(x.dtype)
+
+
+def inverse_norm(x: Tensor) -> Tensor:
+    """Return 1/|x|, (*, 1), and 0 where x = 0."""
     (X,) = rows(x)
     (xx,) = dots((X, X))
-    total = ((w * _inverse_norm(xx)) * X).sum(-2, keepdim=True)[..., 0, :]
-    return project(K, total, torch.float64).to(x.dtype)
+    return _inverse_norm(xx)
 
 
 # -- origin ----------------------------------------------------------------------------------------

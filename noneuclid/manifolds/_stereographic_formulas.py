@@ -23,6 +23,7 @@ from noneuclid.manifolds._pairwise import Chart
 from noneuclid.numerics import (
     Row,
     asinck,
+    compute,
     cross_square,
     dots,
     gap,
@@ -296,7 +297,34 @@ def transp(
     turned = -2 * K * factor * inverse
     on_x = turned * (g_x * dv + K * dd * xv)
     on_d = -turned * (xv * (g_x + 2 * K * xd) - K * xx * dv)
-    return (factor * V + on_x * X + on_d * D).to(v.dtype)
+    if model.sign < 0:
+        return (factor * V + on_x * X + on_d * D).to(v.dtype)
+    # Far out on a sphere x and d are nearly opposite: there the gyration is expanded in x and y.
+    xy, yv = dots((X, Y), (Y, V))
+    far = (K * xx > 1).to(xx.dtype)
+    far_x = turned * (K * xv * yy + yv)
+    far_y = -turned * (xv + K * (2 * xy * xv - xx * yv))
+    moved = ((1 - far) * on_x + far * far_x) * X + ((1 - far) * on_d) * D + (far * far_y) * Y
+    return (factor * V + moved).to(v.dtype)
+
+
+def dist2plane(K: Tensor, x: Tensor, p: Tensor, a: Tensor, model: Model) -> Tensor:
+    """Return the signed distance of x from the hyperplane through p across a.
+
+    sin_K(d) = 2 N.a / (g_p g_x |a|), N = g_p (x - p) + K|x - p|^2 p; its complement cos^2 is
+    (1 - 2K|x - p|^2/(g_p g_x))^2 + 4K |N - (N.a) a/|a|^2|^2 / (g_p g_x)^2.
+    """
+    q = _pair(K, _read(K, p, model), _read(K, x, model), model)
+    (A,) = rows(a)
+    N = q.g_x * q.D + (K * q.dd) * q.X
+    aa, na = dots((A, A), (N, A))
+    sine = 2 * safe_divide(na, q.both * safe_sqrt(aa))
+    complement = None
+    if model.sign >= 0:
+        R = N - safe_divide(na, aa) * A
+        (rr,) = dots((R, R))
+        complement = (1 - 2 * K * q.dd / q.both).square() + 4 * K * rr / (q.both * q.both)
+    return sine * asinck(K * sine * sine, complement, model.sign)
 
 
 def mobius_add(K: Tensor, x: Tensor, y: Tensor, model: Model, dtype: torch.dtype) -> Tensor:
@@ -325,8 +353,9 @@ def midpoint(K: Tensor, x: Tensor, w: Tensor, model: Model, dtype: torch.dtype) 
     A = sum w 2x/g, B = sum w (2 - g)/g, result A / (B + sqrt(B^2 + K|A|^2)): right beyond the
     equator too, where the usual quotient changes sign. Source: [shimizu2021hyperbolic] sec. 4.
     """
-    x = _read(K, x, model)
-    g = gap_at(K, x, Model(model.sign, moves=False))
+    if model.moves:
+        x = compute(project, (K,), (x,), model=model, dtype=x.dtype)
+    g = compute(gap_at, (K,), (x,), model=Model(model.sign, moves=False))
     point = centroid(K, x, 2 / g, (2 - g) / g, w, model.sign)
     # At the antipode of the origin the sum vanishes: any point beyond the last shell will do.
     beyond = 1 / torch.finfo(dtype).eps ** 1.5

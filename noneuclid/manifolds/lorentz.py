@@ -59,6 +59,9 @@ class Lorentz(SpaceForm):
     def _dist2(self, x: Tensor, y: Tensor) -> Tensor:
         return self._compute(formulas.dist2, x, y, skip=1)[..., 0]
 
+    def _dist2plane(self, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
+        return self._compute(formulas.dist2plane, x, p, a, skip=1)
+
     def _charts(self, x: Tensor) -> tuple[Chart, ...]:
         return (formulas.chart(self._curvature_at(x), x[..., 1:]),)
 

@@ -93,6 +93,9 @@ class GyrovectorSpace(SpaceForm):
     def _dist2(self, x: Tensor, y: Tensor) -> Tensor:
         return self._compute(formulas.dist2, x, y)[..., 0]
 
+    def _dist2plane(self, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
+        return self._compute(formulas.dist2plane, x, p, a)
+
     def _charts(self, x: Tensor) -> tuple[Chart, ...]:
         return formulas.charts(self._curvature_at(x), x, self._model)
 

@@ -10,7 +10,7 @@ from noneuclid.numerics.precision import (
 )
 from noneuclid.numerics.rows import Row, axis, dots, joined, rows
 from noneuclid.numerics.safe import safe_divide, safe_norm, safe_sqrt, with_derivative_of
-from noneuclid.numerics.sums import cross_square, gap, row_dot
+from noneuclid.numerics.sums import cross_square, gap, row_dot, weighted_sum
 from noneuclid.numerics.trig import asinck, cosk, half_turn, sinck, tanck, turn
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "tanck",
     "tolerance",
     "turn",
+    "weighted_sum",
     "wide",
     "with_derivative_of",
     "working_dtype",

@@ -3,14 +3,19 @@
 All return float64 row scalars (..., 1), which broadcast against the rows.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from noneuclid.numerics.formula import compute, is_plain
 from noneuclid.numerics.native import Rounded
 from noneuclid.numerics.precision import wide
 from noneuclid.numerics.rows import Row, dots, rows
 
 _SPLITTER = 2.0**27 + 1  # Veltkamp's constant for float64: 53 bits into 26 + 26 and a sign
+
+_BLOCK = 2**15  # numbers that are widened at a time: 256 KiB, which stays in the cache
 
 
 def row_dot(x: Tensor, y: Tensor) -> Tensor:
@@ -55,6 +60,42 @@ def cross_square(x: Tensor, X: Row, U: Row, xx: Tensor, xu: Tensor, uu: Tensor) 
     A = U - (xu / torch.where(xx > 0, xx, 1.0)) * X
     (aa,) = dots((A, A))
     return xx * aa
+
+
+def weighted_sum(c: Tensor, x: Tensor) -> Tensor:
+    """Return sum_i c_i x_i over the axis -2, kept: (*, m, 1), (*, m, n) -> (*, 1, n) in float64."""
+    shape = torch.broadcast_shapes(c.shape[:-1], x.shape[:-1])
+    c, x = c.expand(*shape, 1), x.expand(*shape, x.shape[-1])
+    if is_plain() or not x.dim() > 2:
+        return c.mT @ wide(x)
+    return _WeightedSum.apply(c.flatten(0, -3), x.flatten(0, -3)).unflatten(0, shape[:-1])
+
+
+class _WeightedSum(torch.autograd.Function):
+    """(b, m, 1), (b, m, n) -> (b, 1, n); widens no more than a block of x at a time."""
+
+    @staticmethod
+    def forward(ctx: Any, c: Tensor, x: Tensor) -> Tensor:
+        ctx.save_for_backward(c, x)
+        step = max(1, _BLOCK // max(1, x[:1].numel()))
+        pairs = zip(c.split(step), x.split(step), strict=True)
+        return torch.cat([a.mT @ wide(b) for a, b in pairs])
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        c, x = ctx.saved_tensors
+        needs_c, needs_x = ctx.needs_input_grad
+        by_c = compute(_product, (), (x, g)) if needs_c else None
+        by_x = compute(_multiple, (c,), (g,), dtype=x.dtype) if needs_x else None
+        return by_c, by_x
+
+
+def _product(x: Tensor, g: Tensor) -> Tensor:
+    return dots(rows(x, g))[0]
+
+
+def _multiple(c: Tensor, g: Tensor, dtype: torch.dtype) -> Tensor:
+    return (c * rows(g)[0]).to(dtype)
 
 
 def _unrounded_gap(x: Tensor, curvature: Tensor) -> Tensor:

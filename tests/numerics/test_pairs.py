@@ -26,7 +26,7 @@ def distances(x: Tensor, y: Tensor) -> Tensor:
 def test_near_rows_keep_their_digits(
     dim: int, step: float, generator: torch.Generator, dtype: torch.dtype
 ) -> None:
-    """To 1e-7 (1e-6 for many coordinates) above 1e-8, where the plain expansion has no digits."""
+    """To 1e-7 (1e-5 for many coordinates) above 1e-8, where the plain expansion has no digits."""
     x = (torch.rand(1, 40, dim, generator=generator) * 2 - 1).to(dtype)
     x[:, 20:] *= 1e-4
     y = (x.double() + step * torch.randn(1, 40, dim, generator=generator) / dim**0.5).to(dtype)
@@ -34,7 +34,7 @@ def test_near_rows_keep_their_digits(
     truth = (x.double().unsqueeze(-2) - y.double().unsqueeze(-3)).square().sum(-1).sqrt()
     error = (distances(x, y) - truth).abs()
     apart = truth > 1e-8
-    assert (error[apart] <= (1e-7 if dim <= 33 else 1e-6) * truth[apart]).all()
+    assert (error[apart] <= (1e-7 if dim <= 33 else 1e-5) * truth[apart]).all()
     assert (distances(x, y)[truth == 0] == 0).all()
 
 

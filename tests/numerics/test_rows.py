@@ -1,12 +1,17 @@
-"""Row sums against mpmath: the gap 1 + K|x|^2 at the rim, chords of near directions."""
+"""Row sums against mpmath: the gap 1 + K|x|^2 at the rim, products and combinations of rows."""
 
 import mpmath
 import pytest
 import torch
 
-from noneuclid.numerics import direction_chord, gap, row_dot
+from noneuclid.numerics import axis, dots, joined, row_dot, rows
+from noneuclid.numerics import gap as gap_of_square
 
 mpmath.mp.dps = 80
+
+
+def gap(x, K):
+    return gap_of_square(K, x, row_dot(x, x))
 
 
 def numbers(row):
@@ -41,35 +46,6 @@ def test_gap_derivative(generator):
     torch.testing.assert_close(gK, (x * x).sum()[None])
 
 
-@pytest.mark.parametrize("separation", [1.0, 1e-2, 1e-5, 1e-9])
-@pytest.mark.parametrize("ratio", [1.0, 1.0 + 1e-6, 3.0, 1e4])
-@pytest.mark.parametrize("size", [1e-3, 1.0, 1e9])
-def test_direction_chord(separation, ratio, size, dtype, generator):
-    """Near directions keep their relative accuracy, whatever the two norms."""
-    x = torch.randn(5, 4, generator=generator, dtype=torch.float64)
-    noise = torch.randn(5, 4, generator=generator, dtype=torch.float64)
-    x, y = (size * x).to(dtype), (size * ratio * (x + separation * noise)).to(dtype)
-    value = direction_chord(x, y)
-    for i in range(5):
-        a, b = numbers(x[i]), numbers(y[i])
-        p, q = (mpmath.sqrt(sum(c * c for c in v)) for v in (a, b))
-        exact = sum((c / p - d / q) ** 2 for c, d in zip(a, b, strict=True))
-        # float64 rounds the difference of the rows, so the chord by eps |y - x| / max(|x|, |y|)
-        chord = mpmath.sqrt(exact)
-        slack = 8e-16 * (chord + abs(p - q) / max(p, q))
-        assert abs(float(value[i]) - exact) <= 8e-16 * exact + 2 * slack * chord + slack**2
-
-
-def test_direction_chord_at_its_limits():
-    x = torch.tensor([[1.0, 2.0], [0.0, 0.0], [1.0, 2.0], [1.0, 2.0], [1e200, 0.0]]).double()
-    y = torch.tensor([[1.0, 2.0], [1.0, 0.0], [-1.0, -2.0], [2.0, 4.0], [0.0, 1e200]]).double()
-    expected = torch.tensor([0.0, 0.0, 4.0, 0.0, 2.0], dtype=torch.float64)
-    torch.testing.assert_close(direction_chord(x, y)[:4, 0], expected[:4])
-    x.requires_grad_()
-    (slope,) = torch.autograd.grad(direction_chord(x, y)[:4].sum(), x)
-    assert torch.isfinite(slope[:4]).all()
-
-
 def test_row_dot_is_formed_in_float64(generator):
     """Float32 products are exact: a sum that cancels keeps its digits."""
     x = torch.tensor([[1e4, 1.0, 1e4]])
@@ -77,3 +53,25 @@ def test_row_dot_is_formed_in_float64(generator):
     assert float(row_dot(x, y)) == pytest.approx(float(torch.tensor(1e-4)), rel=1e-3)
     batch = torch.randn(3, 1, 5, generator=generator), torch.randn(4, 5, generator=generator)
     assert row_dot(*batch).shape == (3, 4, 1)
+
+
+def test_rows_combine_in_float64(generator):
+    """A difference of near float32 rows is exact, a combination rounded once."""
+    x = torch.randn(4, 5, generator=generator)
+    y = torch.nextafter(x, torch.full_like(x, torch.inf))
+    X, Y = rows(x, y)
+    (square,) = dots((Y - X, Y - X))
+    exact = (y.double() - x.double()).square().sum(-1, keepdim=True)
+    torch.testing.assert_close(square, exact, rtol=1e-15, atol=0)
+    moved = (X + square * (Y - X)).to(torch.float32)
+    expected = (x.double() + exact * (y.double() - x.double())).float()
+    assert torch.equal(moved, expected)
+
+
+def test_axis_and_joined():
+    x = torch.zeros(2, 3)
+    assert torch.equal(axis(x, 1), torch.tensor([0.0, 1.0, 0.0]))
+    row = joined(torch.full((4, 2, 1), 7.0, dtype=torch.float64), x)
+    assert row.shape == (4, 2, 4)
+    assert row.dtype == torch.float32
+    assert torch.equal(row[..., 0], torch.full((4, 2), 7.0))

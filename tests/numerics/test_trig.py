@@ -86,17 +86,20 @@ def test_asinck_at_its_end():
 @pytest.mark.parametrize("z", [-0.1, -0.5, -2.0, -30.0, -1e4, -1e8])
 def test_half_turn_is_proportional(z):
     """(c, s, rest) is e^-h (cosh h, sinh h / h, cosh h - sinh h), up to one common factor."""
-    c, s, rest = (float(part) for part in half_turn(torch.tensor([z], dtype=torch.float64)))
+    c, s, rest, unit = (float(p) for p in half_turn(torch.tensor([z], dtype=torch.float64)))
     h = mpmath.sqrt(-mpmath.mpf(z))
     ratio = mpmath.tanh(h) / h
     assert abs(s / mpmath.mpf(c) - ratio) <= 4e-16 * ratio
     exact = mpmath.exp(-h) / mpmath.cosh(h)
     assert abs(rest / mpmath.mpf(c) - exact) <= 1e-15 * (1 + h) * exact + 1e-300
+    exact = mpmath.cosh(h) ** -2
+    assert abs(unit / mpmath.mpf(c) ** 2 - exact) <= 2e-15 * (1 + h) * exact + 1e-300
 
 
 def test_half_turn_is_circular_for_positive_arguments():
     z = torch.tensor([0.0, 1e-3, 0.49, 0.51, 2.0, 9.0], dtype=torch.float64)
-    c, s, _ = half_turn(z)
+    c, s, _, unit = half_turn(z)
+    assert (unit == 1).all()
     torch.testing.assert_close(c, z.sqrt().cos())
     torch.testing.assert_close(s, torch.sinc(z.sqrt() / torch.pi))
 
