@@ -1,5 +1,7 @@
 """The contract, second and third tier: manifolds with geodesics, and with an origin."""
 
+# over 300 lines: two tiers of one contract
+
 from abc import abstractmethod
 from typing import Literal, overload
 

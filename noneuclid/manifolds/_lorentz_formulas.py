@@ -8,6 +8,8 @@ Letters: K curvature (1,), r = sqrt -K; x, y points and u, v vectors; small lett
 capitals the same as `Row`; e = x/|x| points outward.
 """
 
+# over 300 lines: the formulas of one model, which share how they read a pair
+
 from typing import NamedTuple
 
 import torch

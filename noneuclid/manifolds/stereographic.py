@@ -1,6 +1,6 @@
 """The three stereographic manifolds, and the gyrovector operations they share.
 
-The formulas are in `_stereographic_formulas.py`.
+The formulas are in `_stereographic_formulas.py` and `_stereographic_pair_formulas.py`.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from noneuclid.manifolds import _stereographic_formulas as formulas
+from noneuclid.manifolds import _stereographic_pair_formulas as pair_formulas
 from noneuclid.manifolds._calling import exact_matmul
 from noneuclid.manifolds._pairwise import Chart
 from noneuclid.manifolds._space_form import SpaceForm
@@ -36,7 +37,7 @@ class GyrovectorSpace(SpaceForm):
         """Return x (+)_K y, the point exp_x of log_o(y) carried to x: -> (*, n)."""
 
         def formula(x: Tensor, y: Tensor, dtype: torch.dtype) -> Tensor:
-            return self._compute(formulas.mobius_add, x, y, dtype=dtype)
+            return self._compute(pair_formulas.mobius_add, x, y, dtype=dtype)
 
         return self._call(formula, x, y, returns="point")
 
@@ -58,7 +59,7 @@ class GyrovectorSpace(SpaceForm):
         """Return gyr[x, y] v, the rotation with x (+) (y (+) v) = (x (+) y) (+) gyr[x, y] v."""
 
         def formula(x: Tensor, y: Tensor, v: Tensor) -> Tensor:
-            return self._compute(formulas.transp, -y, x, v, rescales=False)
+            return self._compute(pair_formulas.transp, -y, x, v, rescales=False)
 
         return self._call(formula, x, y, v)
 
@@ -88,19 +89,19 @@ class GyrovectorSpace(SpaceForm):
         return self._compute(formulas.expmap, x, u, dtype=dtype)
 
     def _logmap(self, x: Tensor, y: Tensor) -> Tensor:
-        return self._compute(formulas.logmap, x, y)
+        return self._compute(pair_formulas.logmap, x, y)
 
     def _dist2(self, x: Tensor, y: Tensor) -> Tensor:
-        return self._compute(formulas.dist2, x, y)[..., 0]
+        return self._compute(pair_formulas.dist2, x, y)[..., 0]
 
     def _dist2plane(self, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
-        return self._compute(formulas.dist2plane, x, p, a)
+        return self._compute(pair_formulas.dist2plane, x, p, a)
 
     def _charts(self, x: Tensor) -> tuple[Chart, ...]:
-        return formulas.charts(self._curvature_at(x), x, self._model)
+        return pair_formulas.charts(self._curvature_at(x), x, self._model)
 
     def _transp(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
-        return self._compute(formulas.transp, x, y, v)
+        return self._compute(pair_formulas.transp, x, y, v)
 
     def _midpoint(self, x: Tensor, w: Tensor, dtype: torch.dtype) -> Tensor:
         return formulas.midpoint(self._curvature_at(x), x, w, self._model, dtype)

@@ -6,28 +6,30 @@
     z = (xx * d - dd * x).to(torch.float32)
 
 A formula is written once. In plain torch its rows are float64 tensors (*, n) and its row scalars
-float64 tensors (*, 1). Traced for a native kernel (`numerics/native`) they are `Row` and `Scalar`,
-which have the same arithmetic.
+float64 tensors (*, 1). Traced for a native kernel they are `Row` and `Scalar` of
+`numerics/native/trace.py`, which have the same arithmetic.
 """
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
-from noneuclid.numerics.native import Joined, Rounded, Row, Scalar
+from noneuclid.numerics.native import Joined, Rounded, Scalar, trace
 from noneuclid.numerics.precision import wide
+
+Row: TypeAlias = Tensor  # to the type checker; a trace has `trace.Row` in its place
 
 
 def rows(*tensors: Tensor) -> tuple[Row, ...]:
     """Return (*, n) tensors, whose batch axes broadcast, as rows to compute with."""
     if isinstance(tensors[0], Rounded):
         return tuple(_stored(t) for t in tensors)
-    return tuple(wide(t) for t in tensors)  # type: ignore[misc]
+    return tuple(wide(t) for t in tensors)
 
 
-def _stored(value: Any) -> Row:
-    return Row(value.trace, {(value.place, -1, 0): 1.0})
+def _stored(value: Any) -> Any:
+    return trace.Row(value.trace, {(value.place, -1, 0): 1.0})
 
 
 def dots(*pairs: tuple[Row, Row]) -> tuple[Tensor, ...]:
@@ -35,15 +37,15 @@ def dots(*pairs: tuple[Row, Row]) -> tuple[Tensor, ...]:
 
     Accuracy: products of float32 rows are exact, so the error is that of a float64 sum.
     """
-    if isinstance(pairs[0][0], Row):
-        return tuple(a.trace.dot(a, b) for a, b in pairs)  # type: ignore[misc]
+    if isinstance(pairs[0][0], trace.Row):
+        return tuple(a.trace.dot(a, b) for a, b in pairs)
     return tuple((a * b).sum(-1, keepdim=True) for a, b in pairs)
 
 
 def axis(x: Tensor, k: int) -> Tensor:
     """Return the unit vector of coordinate k, (n,), like the rows of x."""
     if isinstance(x, Rounded):
-        return x.trace.axis(k, x.dtype)  # type: ignore[return-value]
+        return x.trace.axis(k, x.dtype)
     unit = torch.zeros(x.shape[-1], dtype=x.dtype, device=x.device)
     unit[k] = 1
     return unit
@@ -53,7 +55,7 @@ def joined(first: Tensor, rest: Tensor) -> Tensor:
     """Return a row scalar and a row as one row, in the dtype of the row: (*, 1 + n)."""
     if isinstance(rest, Rounded):
         assert isinstance(first, Scalar)
-        return Joined(first, rest)  # type: ignore[return-value]
+        return Joined(first, rest)
     shape = torch.broadcast_shapes(first.shape[:-1], rest.shape[:-1])
     parts = (first.to(rest.dtype).expand(*shape, 1), rest.expand(*shape, rest.shape[-1]))
     return torch.cat(parts, dim=-1)

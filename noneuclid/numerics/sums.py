@@ -91,7 +91,8 @@ class _WeightedSum(torch.autograd.Function):
 
 
 def _product(x: Tensor, g: Tensor) -> Tensor:
-    return dots(rows(x, g))[0]
+    X, G = rows(x, g)
+    return dots((X, G))[0]
 
 
 def _multiple(c: Tensor, g: Tensor, dtype: torch.dtype) -> Tensor:

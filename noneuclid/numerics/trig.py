@@ -19,6 +19,7 @@ from noneuclid.numerics.safe import safe_sqrt
 # derivative < 1e-15; outside, the closed forms lose a factor 1/z in the first derivative, to 1e-13
 # (of a term that enters every result multiplied by z, or K by the same digits as K itself).
 _NEAR = 2.0**-7
+_NEITHER: tuple[Tensor | None, Tensor | None] = (None, None)  # a branch that is left out
 _SINCK = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(6))
 _COSK = tuple((-1) ** k / math.factorial(2 * k) for k in range(6))
 _ASINCK = tuple(math.comb(2 * k, k) / (4**k * (2 * k + 1)) for k in range(8))
@@ -122,21 +123,18 @@ def half_turn(z: Tensor, sign: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]
     where c - h s would cancel; it means nothing for z > 0.
     """
     at = _Regions(z, sign)
-    cosines, sines = [None, None], [None, None]
+    circular = hyperbolic = _NEITHER
+    rest = unit = torch.ones_like(z)
     if sign >= 0:
-        cosines[0] = torch.cos(at.circular)
-        sines[0] = torch.sin(at.circular) / at.circular
-    ones = torch.ones_like(z)
+        circular = torch.cos(at.circular), torch.sin(at.circular) / at.circular
     if sign <= 0:
         falling = torch.exp(-2 * at.hyperbolic)
-        cosines[1] = (1 + falling) / 2
-        sines[1] = -torch.expm1(-2 * at.hyperbolic) / (2 * at.hyperbolic)
+        sine = -torch.expm1(-2 * at.hyperbolic) / (2 * at.hyperbolic)
+        hyperbolic = (1 + falling) / 2, sine
         rest = torch.where(at.is_near, torch.exp(-safe_sqrt(-at.near)), falling)
         unit = torch.where(at.is_near | (z > 0), 1.0, falling)
-    else:
-        rest = unit = ones
-    cosine = at.pick(_polynomial(at.near, _COSK), *cosines)
-    sine = at.pick(_polynomial(at.near, _SINCK), *sines)
+    cosine = at.pick(_polynomial(at.near, _COSK), circular[0], hyperbolic[0])
+    sine = at.pick(_polynomial(at.near, _SINCK), circular[1], hyperbolic[1])
     return cosine, sine, rest, unit
 
 
@@ -147,13 +145,12 @@ def turn(z: Tensor, largest: float | Tensor, sign: int = 0) -> tuple[Tensor, Ten
     result of that size to the last shell anyway.
     """
     at = _Regions(z, sign)
-    cosines, sines = [None, None], [None, None]
+    circular = hyperbolic = _NEITHER
     if sign >= 0:
-        cosines[0] = torch.cos(at.circular)
-        sines[0] = torch.sin(at.circular) / at.circular
+        circular = torch.cos(at.circular), torch.sin(at.circular) / at.circular
     if sign <= 0:
         growing = torch.exp(at.hyperbolic.clamp(max=largest)) / 2
-        cosines[1] = growing * (1 + torch.exp(-2 * at.hyperbolic))
-        sines[1] = -growing * torch.expm1(-2 * at.hyperbolic) / at.hyperbolic
-    cosine = at.pick(_polynomial(at.near, _COSK), *cosines)
-    return cosine, at.pick(_polynomial(at.near, _SINCK), *sines)
+        sine = -growing * torch.expm1(-2 * at.hyperbolic) / at.hyperbolic
+        hyperbolic = growing * (1 + torch.exp(-2 * at.hyperbolic)), sine
+    cosine = at.pick(_polynomial(at.near, _COSK), circular[0], hyperbolic[0])
+    return cosine, at.pick(_polynomial(at.near, _SINCK), circular[1], hyperbolic[1])

@@ -106,10 +106,12 @@ class Kernels:
             adjoints = Derivative(trace, result, rows_back, scalar_back)
             results: list[Result] = []
             for stand_in, need in zip(stand_ins, needs, strict=True):
-                if need and isinstance(stand_in, Scalar):
+                if not need:
+                    continue
+                if isinstance(stand_in, Scalar):
                     zero = trace.scalar(0.0)
                     results.append(adjoints.scalars.get(stand_in.index, zero))
-                elif need:
+                else:
                     adjoint = adjoints.rows.get(stand_in.place)
                     if adjoint is None:
                         adjoint = Row(trace, {(stand_in.place, -1, 0): 0.0})
@@ -125,9 +127,10 @@ class _Kernel:
 
     def __init__(self, made: Source) -> None:
         self.made = made
-        self.function = loaded(made.code)
-        if self.function is None:
+        function = loaded(made.code)
+        if function is None:
             raise UntraceableError("no C compiler")
+        self.function = function
 
     def __call__(
         self, batch: "_Batch", rows: Sequence[Tensor], scalars: Sequence[Tensor],

@@ -95,8 +95,9 @@ def _where(t: Trace, condition: Scalar, yes: Any, no: Any) -> Scalar:
     return t.node("where", condition, t.scalar(yes), t.scalar(no))
 
 
-def _larger(t: Trace, a: Scalar, b: Scalar, g: Scalar) -> list[Scalar | None]:
+def _larger(t: Trace, n: Scalar, g: Scalar) -> list[Scalar | None]:
     """Return g for the larger of two, halves where they are equal (as torch does)."""
+    a, b = n.arguments
     half = _where(t, a == b, g * 0.5, 0.0)
     return [_where(t, b < a, g, half), _where(t, a < b, g, half)]
 
@@ -131,8 +132,8 @@ RULES: dict[str, Rule] = {
     "where": lambda t, n, g: [
         None, _where(t, n.arguments[0], g, 0.0), _where(t, n.arguments[0], 0.0, g)
     ],
-    "maximum": lambda t, n, g: _larger(t, *n.arguments, g),
-    "minimum": lambda t, n, g: _larger(t, *n.arguments, g)[::-1],
+    "maximum": lambda t, n, g: _larger(t, n, g),
+    "minimum": lambda t, n, g: _larger(t, n, g)[::-1],
     "gap": lambda t, n, g: [g * n.arguments[1], g * n.arguments[0], None],
     "lt": lambda t, n, g: [None, None],
     "le": lambda t, n, g: [None, None],

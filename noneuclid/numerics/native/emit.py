@@ -9,6 +9,8 @@ Sums run in eight lanes, lane l over the columns l, l + 8, l + 16, ...; the lane
 that its bits do not depend on the machine.
 """
 
+# over 300 lines: one class that walks one graph
+
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -72,7 +74,7 @@ class _Emitter:
     # -- what is needed, and when ----------------------------------------------------------------
 
     def _mark(self, results: list[Result]) -> None:
-        """Find the scalars and rows that results need; a result that is only written is not kept."""
+        """Find what results need; rows that are only written are not kept."""
         waiting: list[Scalar | Row] = []
         for result in results:
             for part in _parts(result):
