@@ -7,6 +7,7 @@ Letters: K curvature (1,); x, y points and u, v vectors (*, n + 1); small letter
 capitals the same as `Row`.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -201,12 +202,75 @@ def inverse_norm(x: Tensor) -> Tensor:
     return _inverse_norm(xx)
 
 
-# -- origin ----------------------------------------------------------------------------------------
+# -- origin: the first coordinate y0 apart, y the others -------------------------------------------
+
+
+class _Height(NamedTuple):
+    """A point by its first coordinate: |y|, |y| + y0 and |y| - y0, none of which cancels."""
+
+    norm: Tensor
+    plus: Tensor
+    minus: Tensor
+
+
+def _height(y0: Tensor, yy: Tensor) -> _Height:
+    norm = safe_sqrt(yy + y0 * y0)
+    other = safe_divide(yy, norm + y0.abs())
+    north = y0 >= 0
+    return _Height(norm, torch.where(north, norm + y0, other), torch.where(north, other, norm - y0))
 
 
 def expmap0(K: Tensor, u: Tensor) -> Tensor:
-    """Return (cos a, sin(a)/a u) with a = sqrt K |u|, u without its first entry."""
+    """Return (cos a, sin(a)/a u) with a = sqrt K |u|."""
     (U,) = rows(u)
     (uu,) = dots((U, U))
     pole = cosk(K * uu, sign=1) / K.sqrt()
     return joined(pole, (sinck(K * uu, sign=1) * U).to(u.dtype))
+
+
+def _half_angle0(h: _Height) -> tuple[Tensor, Tensor, Tensor]:
+    """Return sin^2 and cos^2 of half the angle from the origin, and that half over its sine."""
+    twice = torch.where(h.norm > 0, 2 * h.norm, 1.0)
+    sine2, cosine2 = h.minus / twice, h.plus / twice
+    return sine2, cosine2, asinck(sine2, cosine2, sign=1)
+
+
+def logmap0(K: Tensor, y0: Tensor, y: Tensor) -> Tensor:
+    """Return theta y/|y|; at the antipode of the origin along the first axis there is."""
+    Y, first = rows(y, axis(y, 0))
+    (yy,) = dots((Y, Y))
+    h = _height(y0, yy)
+    _, cosine2, angle = _half_angle0(h)
+    scale = safe_divide(angle, h.norm * safe_sqrt(cosine2))
+    antipodal = ((yy == 0) & (y0 < 0)).to(yy.dtype)
+    rate = K.sqrt()
+    return joined(
+        torch.zeros_like(yy),
+        ((scale / rate) * Y + (math.pi * antipodal / rate) * first).to(y.dtype),
+    )
+
+
+def dist02(K: Tensor, y0: Tensor, y: Tensor) -> Tensor:
+    """Return (theta / sqrt K)^2."""
+    (Y,) = rows(y)
+    (yy,) = dots((Y, Y))
+    sine2, _, angle = _half_angle0(_height(y0, yy))
+    return 4 * sine2 * angle * angle / K
+
+
+def transp0(K: Tensor, y0: Tensor, y: Tensor, u: Tensor) -> Tensor:
+    """Return u - y.u / (|y| (|y| + y0)) y, first entry -y.u/|y|; u itself at the antipode."""
+    Y, U = rows(y, u)
+    yy, yu = dots((Y, Y), (Y, U))
+    h = _height(y0, yy)
+    return joined(-safe_divide(yu, h.norm), (U - safe_divide(yu, h.norm * h.plus) * Y).to(u.dtype))
+
+
+def transp0back(K: Tensor, x0: Tensor, u0: Tensor, x: Tensor, u: Tensor) -> Tensor:
+    """Return u - u0 / (|x| + x0) x, of the part of u across x; u itself at the antipode."""
+    X, U = rows(x, u)
+    xx, xu = dots((X, X), (X, U))
+    h = _height(x0, xx)
+    along = safe_divide(xu + x0 * u0, h.norm * h.norm)
+    weight = along + safe_divide(u0 - along * x0, h.plus)
+    return joined(torch.zeros_like(xx), (U - weight * X).to(u.dtype))

@@ -156,9 +156,9 @@ MUTANTS = [
     ),
     Mutant(
         file=SPHERE_CLASS,
-        old="        return self._transp(x, self._origin((), x.dtype, x.device), u)",
-        new="        return self._transp(self._origin((), x.dtype, x.device), x, u)",
-        why="transp0back with its two points exchanged",
+        old="scalars = (self._curvature_at(x), _pole(x), _pole(u))",
+        new="scalars = (self._curvature_at(x), _pole(u), _pole(x))",
+        why="transp0back with point and vector exchanged",
         tests=LAWS,
         select="Sphere and not Projection and at_the_origin",
     ),
