@@ -16,7 +16,7 @@ DEV := $(VENV)/.dev-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow mutants docs lint format types imports examples clean
+.PHONY: help demo test slow mutants docs lint format types imports examples bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -77,6 +77,10 @@ examples: $(DEV)  ## run every example with its default arguments
 	@set -e; for script in examples/*/*.py; do \
 	  case $$script in */simulate*.py|*/_*.py) continue;; esac; \
 	  echo "== $$script"; $(BIN)/python $$script; done
+
+bench: $(DEV)  ## measure speed and accuracy against the Euclidean twins and the peers; hours
+	$(BIN)/python benchmarks/speed.py
+	@if [ -f benchmarks/accuracy.py ]; then $(BIN)/python benchmarks/accuracy.py; fi
 
 clean:  ## remove the environment and everything made
 	rm -rf $(VENV) runs build dist docs/_build docs/api docs/auto_gallery docs/sg_execution_times.rst
