@@ -8,13 +8,13 @@ from noneuclid.numerics.precision import (
     wide,
     working_dtype,
 )
-from noneuclid.numerics.rows import Row, axis, dots, joined, rows
+from noneuclid.numerics.rows import Row as Row
+from noneuclid.numerics.rows import axis, dots, joined, rows
 from noneuclid.numerics.safe import safe_divide, safe_norm, safe_sqrt, with_derivative_of
 from noneuclid.numerics.sums import cross_square, gap, row_dot, weighted_sum
 from noneuclid.numerics.trig import asinck, cosk, half_turn, sinck, tanck, turn
 
 __all__ = [
-    "Row",
     "asinck",
     "axis",
     "compute",

@@ -13,14 +13,16 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from noneuclid.numerics.native import kernels_of, number_of, row_formula
+from noneuclid.numerics.native import kernels_of, name_of, row_formula
 
 # Numbers of a batch from which a kernel is worth the second that compiling it takes, once.
 _SMALLEST = 0 if os.environ.get("NONEUCLID_NATIVE") == "1" else 2**12
 _DTYPES = (torch.float32, torch.float64)
+# What tensors and parameters have; a subclass with another one sees the operations of its formulas.
+_UNSEEN = (Tensor.__torch_function__, nn.Parameter.__torch_function__)
 _state = threading.local()
 
 
@@ -42,14 +44,14 @@ def compute(
     tensors = (*scalars, *rows)
     dtypes = (*(None for _ in scalars), *(x.dtype for x in rows))
     if torch.compiler.is_compiling():
-        number = -1
+        name = None
         if _may_be_opaque(rows):
-            number = _number(formula, tuple(sorted(fixed.items())), dtypes, skip)
-        return bound(*tensors) if number < 0 else row_formula(list(tensors), number)
+            name = _name(formula, tuple(sorted(fixed.items())), dtypes, skip)
+        return bound(*tensors) if name is None else row_formula(list(tensors), name)
     if is_plain():
         return bound(*tensors)
     kernels = None
-    if _has_kernel(rows):
+    if max(x.numel() for x in rows) >= _SMALLEST and all(map(_is_ordinary, tensors)):
         key = (formula, *sorted(fixed.items()))
         kernels = kernels_of(partial(formula, **fixed), key, dtypes, skip)
     if kernels is None and not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
@@ -57,14 +59,18 @@ def compute(
     return _Formula.apply(bound, kernels, *tensors)
 
 
-@torch.compiler.assume_constant_result  # run while the graph is made, with the state of then
-def _number(
+def _name(
     formula: Callable[..., Tensor], fixed: tuple[tuple[str, Any], ...],
     dtypes: tuple[torch.dtype | None, ...], skip: int,
-) -> int:  # fmt: skip
+) -> str | None:  # fmt: skip
     if torch._C._are_functorch_transforms_active():  # vmap or grad inside the compiled function
-        return -1
-    return number_of(partial(formula, **dict(fixed)), (formula, *fixed), dtypes, skip)
+        return None
+    return name_of(partial(formula, **dict(fixed)), (formula, *fixed), dtypes, skip)
+
+
+# Run while a graph is made, with the state of then: what torch.compiler.assume_constant_result does,
+# at the price of importing the whole compiler with the library.
+_name._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def _may_be_opaque(rows: tuple[Tensor, ...]) -> bool:
@@ -109,13 +115,15 @@ def plain_formulas() -> Iterator[None]:
         _state.plain = before
 
 
-def _has_kernel(rows: tuple[Tensor, ...]) -> bool:
-    return max(x.numel() for x in rows) >= _SMALLEST and all(
+def _is_ordinary(x: Tensor) -> bool:
+    """Tell whether a kernel may read the memory of a tensor."""
+    return (
         x.device.type == "cpu"
         and x.dtype in _DTYPES
         and x.layout == torch.strided
         and type(x).__torch_dispatch__ is Tensor.__torch_dispatch__
-        for x in rows
+        and type(x).__torch_function__ in _UNSEEN
+        and not torch._C._functorch.is_legacy_batchedtensor(x)  # grad(is_grads_batched=True)
     )
 
 
@@ -137,7 +145,7 @@ class _Formula(torch.autograd.Function):
             inputs = [t.view_as(t) for t in ctx.saved_tensors]
             with plain_formulas():
                 gradients = _gradients(ctx.formula, inputs, needs, g, create_graph=True)
-        elif ctx.kernels is not None:
+        elif ctx.kernels is not None and not is_plain() and _is_ordinary(g):
             gradients = ctx.kernels.gradients(ctx.saved_tensors, needs, g)
         else:
             saved = zip(ctx.saved_tensors, needs, strict=True)

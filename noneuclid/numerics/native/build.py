@@ -2,9 +2,11 @@
 
 Binaries are kept in $XDG_CACHE_HOME/noneuclid (~/.cache/noneuclid), under a name made of the
 source, the compiler and the processor; each is written aside and renamed, so that processes which
-start together do not disturb each other.
+start together do not disturb each other. Beyond 1024 of them (20 kB each) the one that was used
+longest ago goes. Without such a folder every process compiles its own.
 """
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -25,6 +27,7 @@ _FLAGS = (
     "-fPIC", "-shared",
 )  # fmt: skip
 _PATIENCE = 120.0  # seconds
+_CAPACITY = 1024  # binaries
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +47,7 @@ def loaded(source: str) -> Any | None:
     if chosen is None:
         return None
     try:
-        kernel = ctypes.CDLL(str(_built(source, chosen))).kernel
+        kernel = _library(source, chosen).kernel
     except (OSError, subprocess.SubprocessError, AttributeError) as error:
         _log.warning("a native kernel did not build, computing in torch alone: %s", error)
         compiler.cache_clear()
@@ -55,37 +58,52 @@ def loaded(source: str) -> Any | None:
     return kernel
 
 
-def _built(source: str, chosen: str) -> Path:
-    """Return the binary, compiling it where the cache does not hold it yet."""
+def _library(source: str, chosen: str) -> ctypes.CDLL:
+    """Return the library, compiling it where the cache does not hold it yet."""
     identity = (source, *_FLAGS, chosen, platform.machine(), _processor())
-    name = hashlib.sha256("\0".join(identity).encode()).hexdigest()[:32]
+    digest = hashlib.sha256("\0".join(identity).encode()).hexdigest()[:32]
+    name = f"rows-{digest}.so"
     folder = _cache_folder()
-    binary = folder / f"rows-{name}.so"
-    if not binary.exists():
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            code, fresh = Path(scratch) / "rows.c", Path(scratch) / binary.name
-            code.write_text(source)
-            command = [chosen, *_FLAGS, str(code), "-o", str(fresh), "-lm"]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
-            if done.returncode:
-                raise OSError(done.stderr.strip() or f"{chosen} failed")
-            fresh.replace(binary)
-    return binary
+    if folder is not None:
+        with contextlib.suppress(OSError):  # not there, or damaged: it is made again
+            found = ctypes.CDLL(str(folder / name))
+            (folder / name).touch()
+            return found
+    with tempfile.TemporaryDirectory(prefix="noneuclid-", dir=folder) as scratch:
+        code, binary = Path(scratch) / "rows.c", Path(scratch) / name
+        code.write_text(source)
+        command = [chosen, *_FLAGS, str(code), "-o", str(binary), "-lm"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
+        if done.returncode:
+            raise OSError(done.stderr.strip() or f"{chosen} failed")
+        if folder is None:  # a library that is loaded needs its file no more
+            return ctypes.CDLL(str(binary))
+        _make_room(folder)
+        return ctypes.CDLL(str(binary.replace(folder / name)))
+
+
+def _make_room(folder: Path) -> None:
+    """Remove the binaries that were used longest ago from a cache that is full."""
+    found = []
+    for path in folder.glob("rows-*.so"):
+        with contextlib.suppress(OSError):  # another process may be removing it too
+            found.append((path.stat().st_mtime, path))
+    for _, path in sorted(found)[: max(0, len(found) + 1 - _CAPACITY)]:
+        path.unlink(missing_ok=True)
 
 
 @functools.cache
-def _cache_folder() -> Path:
-    """Return a folder that only this user can write to: code is loaded from it."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base) / "noneuclid"
+def _cache_folder() -> Path | None:
+    """Return a folder that this user alone can write to, as code is loaded from it, or None."""
     try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(base) / "noneuclid"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.stat()
-        if status.st_uid == os.getuid() and not status.st_mode & 0o022:
-            return folder
     except (OSError, RuntimeError):
-        pass
-    return Path(tempfile.mkdtemp(prefix="noneuclid-"))
+        return None
+    is_private = status.st_uid == os.getuid() and not status.st_mode & 0o022
+    return folder if is_private and os.access(folder, os.W_OK) else None
 
 
 @functools.cache

@@ -6,6 +6,7 @@ It is traced once for each combination of dtypes and fixed arguments.
 
 import array
 import functools
+import hashlib
 import itertools
 import logging
 import math
@@ -39,14 +40,17 @@ class Kernels:
         rows = result.rest if isinstance(result, Joined) else result
         self.is_joined, self.is_scalar = isinstance(result, Joined), isinstance(rows, Scalar)
         self.dtype = torch.float64 if isinstance(rows, Scalar) else rows.dtype
-        self._itself = _Kernel(source(trace, [result]))
-        self._derivatives: dict[tuple[bool, ...], _Kernel] = {}
+        made = source(trace, [result])
+        identity = repr((made.code, dtypes, skip))
+        self.name = hashlib.sha256(identity.encode()).hexdigest()[:32]
+        self._itself = _Kernel(made)
+        self._derivatives: dict[tuple[torch.dtype | None, ...], _Kernel] = {}
 
     def __call__(self, tensors: Sequence[Tensor]) -> Tensor:
         """Return the formula of its arguments, row scalars and rows in the formula's order."""
         scalars, rows = self._sorted(tensors)
         shape = self.shape_of(tensors)
-        out = torch.empty(shape, dtype=self.dtype)
+        out = _empty(shape, self.dtype)
         self._itself(_Batch(shape[:-1], rows[0].shape[-1]), rows, scalars, [out])
         return out
 
@@ -69,18 +73,20 @@ class Kernels:
             rows.append(g[..., 1:] if self.is_joined else g)
         if self.is_joined:
             scalars.append(g[..., :1].to(torch.float64))
+        # What was broadcast has a sum of gradients, which is rounded once.
+        stored = tuple(
+            (x.dtype if x.shape[:-1] == shape else torch.float64) if need else None
+            for x, need in zip(tensors, needs, strict=True)
+        )
         outs = [
-            torch.empty(
-                (*shape, 1 if dtype is None else self.skip + batch.width),
-                dtype=dtype or torch.float64,
-            )
-            for dtype, need in zip(self.dtypes, needs, strict=True)
-            if need
+            _empty((*shape, 1 if given is None else self.skip + batch.width), dtype)
+            for given, dtype in zip(self.dtypes, stored, strict=True)
+            if dtype
         ]
-        self._derivative(needs)(batch, rows, scalars, outs)
+        self._derivative(stored)(batch, rows, scalars, outs)
         found = iter(outs)
         return [
-            next(found).sum_to_size(x.shape) if need else None
+            next(found).sum_to_size(x.shape).to(x.dtype) if need else None
             for x, need in zip(tensors, needs, strict=True)
         ]
 
@@ -97,16 +103,19 @@ class Kernels:
         ]
         return trace, stand_ins, self.formula(*stand_ins)
 
-    def _derivative(self, needs: tuple[bool, ...]) -> "_Kernel":
-        """Return the kernel whose arguments are the formula's and the gradient by the result."""
-        if needs not in self._derivatives:
+    def _derivative(self, stored: tuple[torch.dtype | None, ...]) -> "_Kernel":
+        """Return the kernel whose arguments are the formula's and the gradient by the result.
+
+        `stored`: for each argument the dtype of the gradient, None for one that is not needed.
+        """
+        if stored not in self._derivatives:
             trace, stand_ins, result = self._traced()
             rows_back = None if self.is_scalar else trace.operand(self.dtype)
             scalar_back = trace.parameter() if self.is_scalar or self.is_joined else None
             adjoints = Derivative(trace, result, rows_back, scalar_back)
             results: list[Result] = []
-            for stand_in, need in zip(stand_ins, needs, strict=True):
-                if not need:
+            for stand_in, dtype in zip(stand_ins, stored, strict=True):
+                if not dtype:
                     continue
                 if isinstance(stand_in, Scalar):
                     zero = trace.scalar(0.0)
@@ -115,11 +124,11 @@ class Kernels:
                     adjoint = adjoints.rows.get(stand_in.place)
                     if adjoint is None:
                         adjoint = Row(trace, {(stand_in.place, -1, 0): 0.0})
-                    rows = adjoint.to(stand_in.dtype)
+                    rows = adjoint.to(dtype)
                     # What was skipped has gradient zero.
                     results.append(Joined(trace.scalar(0.0), rows) if self.skip else rows)
-            self._derivatives[needs] = _Kernel(source(trace, results))
-        return self._derivatives[needs]
+            self._derivatives[stored] = _Kernel(source(trace, results))
+        return self._derivatives[stored]
 
 
 class _Kernel:
@@ -153,16 +162,24 @@ class _Kernel:
             return
         step = _BLOCK * -(-count // (_BLOCK * threads))
         pieces = [
-            _threads().submit(self._run, table, batch.width, start, min(start + step, count))
+            _threads().submit(
+                self._run, table, batch.width, start, min(start + step, count), (given, outs)
+            )
             for start in range(0, count, step)
         ]
         for piece in pieces:
             piece.result()
 
-    def _run(self, table: "array.array[int]", width: int, begin: int, end: int) -> None:
-        size = self.made.scratch * _BLOCK * (width + 8)
-        scratch = torch.empty(size, dtype=torch.float64)
+    def _run(
+        self, table: "array.array[int]", width: int, begin: int, end: int, alive: Any = None
+    ) -> None:
+        """Compute some rows; `alive` are the tensors, should an interrupt end the caller first."""
+        scratch = _empty((self.made.scratch * _BLOCK * (width + 8),), torch.float64)
         self.function(table.buffer_info()[0], scratch.data_ptr(), begin, end)
+
+
+def _empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    return torch.empty(shape, dtype=dtype, device="cpu")  # whatever the default device is
 
 
 @functools.cache
@@ -183,11 +200,11 @@ class _Batch:
     width: int
 
     def rows(self, x: Tensor) -> Tensor:
-        x = x.expand(*self.shape, self.width)
+        x = x.expand(*self.shape, self.width).resolve_neg()
         return x if self.width == 1 or x.stride(-1) == 1 else x.contiguous()
 
     def scalars(self, s: Tensor) -> Tensor:
-        return s.expand(*self.shape, 1)
+        return s.expand(*self.shape, 1).resolve_neg()
 
 
 def _axes(x: Tensor, split: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
@@ -235,7 +252,7 @@ def kernels_of(
     if (key, dtypes, skip) not in _made:
         try:
             _made[key, dtypes, skip] = Kernels(formula, dtypes, skip)
-        except UntraceableError as reason:
+        except (UntraceableError, TypeError, AttributeError) as reason:  # what stand-ins lack
             _log.info("%s stays in torch: %s", key, reason)
             _made[key, dtypes, skip] = None
     return _made[key, dtypes, skip]

@@ -361,7 +361,7 @@ def _term(coefficient: Scalar | float, leaf: str) -> str:
         return f"c{coefficient.index} * {leaf}"
     if coefficient == 1.0:
         return leaf
-    return f"({coefficient!r}) * {leaf}"
+    return f"({_constant(coefficient)}) * {leaf}"
 
 
 def source(trace: Trace, results: list[Result]) -> Source:

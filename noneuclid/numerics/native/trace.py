@@ -222,6 +222,9 @@ class Scalar:
     def __hash__(self) -> int:
         return id(self)
 
+    def __bool__(self) -> bool:
+        raise UntraceableError("a branch that depends on data")
+
     def __invert__(self) -> "Scalar":
         return 1.0 - self
 
