@@ -7,7 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from noneuclid.numerics import asinck, row_dot, safe_divide, wide
+from noneuclid.numerics import asinck, row_dot, safe_divide, safe_sqrt, wide
+from noneuclid.numerics.formula import SMALLEST, may_be_opaque
+from noneuclid.numerics.native import logits as native
+from noneuclid.numerics.native import tiles_graph as graph
 
 _BLOCK = 2**17  # elements of x that are widened at a time: 1 MiB, which stays in the cache
 
@@ -22,18 +25,24 @@ def signed_distance_logits(
     """Return |z| d for points given by `space`: (*, n) -> (*, C), in the dtype of `space`.
 
     Args:
-        space: stereographic coordinates or the space part of a point of the hyperboloid.
-        planes: (cos_K(r) e, sin_K(r), |z|) of shapes (C, n), (C,), (C,) in float64.
+        space: stereographic coordinates, the space part of a point of the hyperboloid, or a point
+            of the sphere at any norm.
+        planes: (cos_K(r) e, sin_K(r), |z|) of shapes (C, n), (C,), (C,) in float64; for the sphere
+            the first holds -sin_K(r) and K^-1/2 cos_K(r) e, and the second zeros.
         curvature: K, (1,) in float64.
-        model: "stereographic" or "hyperboloid", how `ambient` reads `space`.
+        model: "stereographic", "hyperboloid" or "direction", how `ambient` reads `space`.
         sign: the sign K is known to have; 0 if it is not known.
     """
+    rows = space.reshape(-1, space.shape[-1])
+    if torch.compiler.is_compiling() and may_be_opaque((space,)) and _is_built(space.dtype):
+        logits = graph.plane_logits(rows, *planes, curvature, model)[0]
+        return logits.reshape(*space.shape[:-1], planes[0].shape[0])
     if torch.compiler.is_compiling() or _is_transformed():
         scale, height = ambient(row_dot(space, space), curvature, model)
         return plain_logits(space, scale, height, planes, curvature, sign)
-    rows = space.reshape(-1, space.shape[-1])
-    logits = _Logits.apply(rows, *planes, curvature, model, sign)[0]
-    return logits.reshape(*space.shape[:-1], -1)
+    function = _NativeLogits if _has_native(rows, planes[0]) else _Logits
+    logits = function.apply(rows, *planes, curvature, model, sign)[0]
+    return logits.reshape(*space.shape[:-1], planes[0].shape[0])
 
 
 def plain_logits(
@@ -55,7 +64,9 @@ def ambient(square: Tensor, curvature: Tensor, model: str) -> tuple[Tensor, Tens
     if model == "stereographic":
         scale = 2 / (1 + curvature * square)
         return scale, scale - 1
-    return torch.ones_like(square), (1 - curvature * square).sqrt()
+    if model == "hyperboloid":
+        return torch.ones_like(square), (1 - curvature * square).sqrt()
+    return safe_divide(torch.ones_like(square), safe_sqrt(square)), torch.zeros_like(square)
 
 
 def _arc(sine: Tensor, curvature: Tensor, sign: int) -> Tensor:
@@ -73,6 +84,52 @@ def _is_transformed() -> bool:
     """Tell whether a functorch transform or forward-mode derivative is running."""
     forward_mode = torch.autograd.forward_ad._current_level >= 0
     return forward_mode or torch._C._are_functorch_transforms_active()
+
+
+@torch.compiler.assume_constant_result  # run while the graph is made, with the state of then
+def _is_built(dtype: torch.dtype) -> bool:
+    return not torch._C._are_functorch_transforms_active() and native.has_logits(dtype)
+
+
+def _has_native(space: Tensor, normal: Tensor) -> bool:
+    return (
+        space.shape[0] * (space.shape[1] + normal.shape[0]) >= SMALLEST
+        and torch._C._len_torch_dispatch_stack() == 0
+        and all(t.device.type == "cpu" for t in (space, normal))
+        and native.has_logits(space.dtype)
+    )
+
+
+class _NativeLogits(torch.autograd.Function):
+    """|z| d by compiled functions; keeps the sines (N, C)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, space: Tensor, normal: Tensor, shift: Tensor, length: Tensor, curvature: Tensor,
+        model: str, sign: int,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        ctx.model, ctx.sign = model, sign
+        logits, sines = native.logits(space, (normal, shift, length), curvature, model)
+        ctx.mark_non_differentiable(sines)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(space, normal, shift, length, curvature, logits, sines)
+        return logits, sines
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor | None, _: None) -> tuple[Tensor | None, ...]:
+        if g is None:
+            return (None,) * 7
+        *inputs, logits, sines = ctx.saved_tensors
+        if torch.is_grad_enabled():  # create_graph: by the plain formula
+            return (*_graph(ctx, inputs, g), None, None)
+        space, normal, shift, length, curvature = inputs
+        planes = normal, shift, length
+        needs = ctx.needs_input_grad[0], ctx.needs_input_grad[4]
+        found = native.gradients(space, planes, curvature, ctx.model, (logits, sines), g, needs)
+        by_length = found[3]
+        assert by_length is not None
+        found[3] = safe_divide(by_length, length)
+        return (*found, None, None)
 
 
 class _Logits(torch.autograd.Function):
@@ -159,9 +216,14 @@ def _backward_blocks(
         if ctx.model == "stereographic":
             radial = scale * (torch.mv(pull * s, one).unsqueeze(-1) - drag)
             pull.mul_(scale.to(s.dtype))
-        else:
+        elif ctx.model == "hyperboloid":
             radial = -drag / height
-        by_curvature.sub_((square * radial).sum() / 2)
+        else:
+            along = torch.mv(pull * s, one).unsqueeze(-1)
+            radial = safe_divide(along, curvature * square)
+            pull.mul_(scale.to(s.dtype))
+        if ctx.model != "direction":
+            by_curvature.sub_((square * radial).sum() / 2)
         by_normal.addmm_(pull.mT, x)
         if by_space is not None:
             torch.addmm(x * (-curvature * radial).to(s.dtype), pull, normal, out=y)

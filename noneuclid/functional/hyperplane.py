@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from noneuclid.functional._signed_distance import plain_logits, signed_distance_logits
+from noneuclid.functional._signed_distance import signed_distance_logits
 from noneuclid.manifolds import (
     Euclidean,
     GyrovectorSpace,
@@ -112,12 +112,15 @@ def _logits(manifold: HomogeneousManifold, x: Tensor, normals: Tensor, offsets: 
         length[:, 0],
     )
     if isinstance(manifold, Sphere):
-        direction = manifold._direction(x)
-        space = direction[..., 1:] / curvature.sqrt()
-        return plain_logits(space, 1.0, direction[..., :1], planes, curvature, 1).to(x.dtype)
+        normal, shift, length = planes
+        ambient = torch.cat([-shift[:, None], normal / curvature.sqrt()], dim=-1)
+        planes = ambient, torch.zeros_like(shift), length
+        return signed_distance_logits(x, planes, curvature, "direction", 1)
     if isinstance(manifold, Lorentz):
         return signed_distance_logits(x[..., 1:], planes, curvature, "hyperboloid", -1)
     if isinstance(manifold, GyrovectorSpace):
         sign = manifold.curvature_sign
-        return signed_distance_logits(manifold._read(x), planes, curvature, "stereographic", sign)
+        if manifold.curvature.learnable:  # K may have moved: read the point that x stands for
+            x = manifold._projx(x, x.dtype)
+        return signed_distance_logits(x, planes, curvature, "stereographic", sign)
     raise TypeError(f"hyperplane_logits does not know the coordinates of {manifold!r}")

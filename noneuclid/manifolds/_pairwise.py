@@ -16,6 +16,9 @@ from torch import Tensor
 
 from noneuclid.numerics import safe_divide, safe_sqrt, wide, with_derivative_of
 from noneuclid.numerics.arc import Shape, half_arc, half_arc_block, half_bend, half_tangent_block
+from noneuclid.numerics.formula import SMALLEST, may_be_opaque
+from noneuclid.numerics.native import pairs as native
+from noneuclid.numerics.native import tiles_graph as graph
 from noneuclid.numerics.pairs import (
     common_scale,
     direct_distances,
@@ -82,10 +85,19 @@ def pair_distances(x: Sequence[Chart], y: Sequence[Chart], dtype: torch.dtype) -
         tensors += [flat(t.detach()) if only and t is not None else None for t in extra]
     shapes = tuple(chart.shape for chart in x)
     if torch.compiler.is_compiling():
-        table = _plain(dtype, shapes, *tensors)
+        if may_be_opaque(tuple(t for t in tensors if t is not None)) and _is_built(dtype):
+            present = [t is not None for t in tensors]
+            table = graph.pair_distances([t for t in tensors if t is not None], present, dtype)
+        else:
+            table = _plain(dtype, shapes, *tensors)
     else:
         table = _PairDistances.apply(dtype, shapes, *tensors)
     return table.reshape(*batch, *table.shape[-2:])
+
+
+@torch.compiler.assume_constant_result  # run while the graph is made, with the state of then
+def _is_built(dtype: torch.dtype) -> bool:
+    return not torch._C._are_functorch_transforms_active() and native.has_pairs(dtype)
 
 
 class _Factor:
@@ -311,11 +323,26 @@ def _plain_of(
     return formula, places
 
 
+def _has_native(dtype: torch.dtype, tensors: Sequence[Tensor | None]) -> bool:
+    x, y = tensors[:2]
+    assert x is not None
+    assert y is not None
+    n, m = x.shape[1], y.shape[1]
+    return (
+        n * m * len(tensors) >= SMALLEST
+        and torch._C._len_torch_dispatch_stack() == 0
+        and all(t is None or t.device.type == "cpu" for t in tensors)
+        and native.has_pairs(dtype)
+    )
+
+
 class _PairDistances(torch.autograd.Function):
     """All distances; keeps its inputs only. Derivatives of derivatives go through `_plain`."""
 
     @staticmethod
     def forward(dtype: torch.dtype, shapes: Shapes, *tensors: Any) -> Tensor:
+        if _has_native(dtype, tensors):
+            return native.distances(tensors, dtype)
         x, y = tensors[:2]
         out = x.new_empty((*x.shape[:2], y.shape[1]), dtype=dtype)
         factors = _factors(dtype, shapes, tensors)
@@ -334,6 +361,10 @@ class _PairDistances(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         tensors, needed = ctx.saved_tensors, ctx.needs_input_grad[2:]
+        if not torch.is_grad_enabled() and _has_native(ctx.dtype, tensors):
+            found = native.gradients(tensors, needed, g)
+            kept = zip(found, tensors, strict=True)
+            return None, None, *(None if f is None else f.to(t.dtype) for f, t in kept)
         if not torch.is_grad_enabled():
             return None, None, *_backward(ctx.dtype, ctx.shapes, tensors, g, needed)
         formula, places = _plain_of(ctx.dtype, ctx.shapes, tensors)

@@ -19,7 +19,7 @@ from noneuclid.numerics.safe import safe_sqrt
 from noneuclid.numerics.trig import asinck
 
 _NEAR = 0.05  # |z| below which the series of the slope is used; outside, it loses a factor 1/z
-_SLOPE = tuple(
+SLOPE = tuple(
     (k + 1) * math.comb(2 * k + 2, k + 1) / (4 ** (k + 1) * (2 * k + 3)) for k in range(13)
 )
 
@@ -95,8 +95,8 @@ def asinck_slope(z: Tensor) -> Tensor:
     """Return the derivative of asinck(z), (1 / sqrt(1 - z) - asinck(z)) / 2z, for z < 1."""
     near = z.abs() < _NEAR
     small = torch.where(near, z, 0)
-    series = torch.full_like(z, _SLOPE[-1])
-    for coefficient in reversed(_SLOPE[:-1]):
+    series = torch.full_like(z, SLOPE[-1])
+    for coefficient in reversed(SLOPE[:-1]):
         series = series * small + coefficient
     far = torch.where(near, 1, z)
     cosine2 = torch.where(near, 1, 1 - z)

@@ -19,7 +19,7 @@ from torch.autograd import forward_ad
 from noneuclid.numerics.native import kernels_of, name_of, row_formula
 
 # Numbers of a batch from which a kernel is worth the second that compiling it takes, once.
-_SMALLEST = 0 if os.environ.get("NONEUCLID_NATIVE") == "1" else 2**12
+SMALLEST = 0 if os.environ.get("NONEUCLID_NATIVE") == "1" else 2**12
 _DTYPES = (torch.float32, torch.float64)
 # What tensors and parameters have; a subclass with another one sees the operations of its formulas.
 _UNSEEN = (Tensor.__torch_function__, nn.Parameter.__torch_function__)
@@ -45,13 +45,13 @@ def compute(
     dtypes = (*(None for _ in scalars), *(x.dtype for x in rows))
     if torch.compiler.is_compiling():
         name = None
-        if _may_be_opaque(rows):
+        if may_be_opaque(rows):
             name = _name(formula, tuple(sorted(fixed.items())), dtypes, skip)
         return bound(*tensors) if name is None else row_formula(list(tensors), name)
     if is_plain():
         return bound(*tensors)
     kernels = None
-    if max(x.numel() for x in rows) >= _SMALLEST and all(map(_is_ordinary, tensors)):
+    if max(x.numel() for x in rows) >= SMALLEST and all(map(_is_ordinary, tensors)):
         key = (formula, *sorted(fixed.items()))
         kernels = kernels_of(partial(formula, **fixed), key, dtypes, skip)
     if kernels is None and not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
@@ -68,12 +68,12 @@ def _name(
     return name_of(partial(formula, **dict(fixed)), (formula, *fixed), dtypes, skip)
 
 
-# Run while a graph is made, with the state of then: what torch.compiler.assume_constant_result does,
-# at the price of importing the whole compiler with the library.
+# Run while a graph is made, with the state of then: torch.compiler.assume_constant_result does
+# this, at the price of importing the whole compiler with the library.
 _name._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
-def _may_be_opaque(rows: tuple[Tensor, ...]) -> bool:
+def may_be_opaque(rows: tuple[Tensor, ...]) -> bool:
     """Tell whether a graph may hold a kernel instead of the formula: not one that is exported."""
     return (
         not torch.compiler.is_exporting()

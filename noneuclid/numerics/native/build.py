@@ -20,11 +20,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-# No contraction: a product and a sum are rounded apart, as in torch. The other two promise that
-# nobody looks at errno or at floating-point exceptions, without which no loop is vectorised.
+# Two of them promise that nobody looks at errno or at floating-point exceptions, without which no
+# loop is vectorised. Unless asked for, no contraction: a product and a sum are rounded apart, as in
+# torch.
 _FLAGS = (
-    "-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
-    "-fPIC", "-shared",
+    "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared",
 )  # fmt: skip
 _PATIENCE = 120.0  # seconds
 _CAPACITY = 1024  # binaries
@@ -41,26 +41,40 @@ def compiler() -> str | None:
     return next((path for name in named if name and (path := shutil.which(name))), None)
 
 
-def loaded(source: str) -> Any | None:
-    """Return the function `kernel` of compiled C code, or None where it does not build."""
+def loaded(
+    source: str, names: tuple[str, ...] = ("kernel",), *, contracts: bool = False
+) -> list[Any] | None:
+    """Return functions of compiled C code, or None where it does not build.
+
+    Args:
+        source: C code.
+        names: functions with the arguments (table, scratch, begin, end), see `threads.py`.
+        contracts: whether a product and a sum may be rounded together where the machine can.
+    """
     chosen = compiler()
     if chosen is None:
         return None
     try:
-        kernel = _library(source, chosen).kernel
+        library = _library(source, chosen, _flags(contracts))
+        functions = [getattr(library, name) for name in names]
     except (OSError, subprocess.SubprocessError, AttributeError) as error:
         _log.warning("a native kernel did not build, computing in torch alone: %s", error)
         compiler.cache_clear()
         os.environ["NONEUCLID_NATIVE"] = "0"  # once is enough: the next would fail alike
         return None
     address, number = ctypes.c_void_p, ctypes.c_int64
-    kernel.argtypes, kernel.restype = [address, address, number, number], None
-    return kernel
+    for function in functions:
+        function.argtypes, function.restype = [address, address, number, number], None
+    return functions
 
 
-def _library(source: str, chosen: str) -> ctypes.CDLL:
+def _flags(contracts: bool) -> tuple[str, ...]:
+    return (*_FLAGS, f"-ffp-contract={'fast' if contracts else 'off'}")
+
+
+def _library(source: str, chosen: str, flags: tuple[str, ...]) -> ctypes.CDLL:
     """Return the library, compiling it where the cache does not hold it yet."""
-    identity = (source, *_FLAGS, chosen, platform.machine(), _processor())
+    identity = (source, *flags, chosen, platform.machine(), _processor())
     digest = hashlib.sha256("\0".join(identity).encode()).hexdigest()[:32]
     name = f"rows-{digest}.so"
     folder = _cache_folder()
@@ -72,7 +86,7 @@ def _library(source: str, chosen: str) -> ctypes.CDLL:
     with tempfile.TemporaryDirectory(prefix="noneuclid-", dir=folder) as scratch:
         code, binary = Path(scratch) / "rows.c", Path(scratch) / name
         code.write_text(source)
-        command = [chosen, *_FLAGS, str(code), "-o", str(binary), "-lm"]
+        command = [chosen, *flags, str(code), "-o", str(binary), "-lm"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
         if done.returncode:
             raise OSError(done.stderr.strip() or f"{chosen} failed")

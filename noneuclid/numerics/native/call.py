@@ -5,14 +5,11 @@ It is traced once for each combination of dtypes and fixed arguments.
 """
 
 import array
-import functools
 import hashlib
 import itertools
 import logging
 import math
-import os
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +19,10 @@ from torch import Tensor
 from noneuclid.numerics.native.build import compiler, loaded
 from noneuclid.numerics.native.derivative import Derivative, Result
 from noneuclid.numerics.native.emit import Source, source
+from noneuclid.numerics.native.threads import in_threads, spans_of
 from noneuclid.numerics.native.trace import Joined, Rounded, Row, Scalar, Trace, UntraceableError
 
 _BLOCK = 32  # rows; BLOCK of prelude.h
-_THREAD_GRAIN = 2**18  # numbers of one operand below which another thread costs more than it saves
 _log = logging.getLogger(__name__)
 
 
@@ -136,10 +133,10 @@ class _Kernel:
 
     def __init__(self, made: Source) -> None:
         self.made = made
-        function = loaded(made.code)
-        if function is None:
+        functions = loaded(made.code)
+        if functions is None:
             raise UntraceableError("no C compiler")
-        self.function = function
+        self.function = functions[0]
 
     def __call__(
         self, batch: "_Batch", rows: Sequence[Tensor], scalars: Sequence[Tensor],
@@ -156,39 +153,13 @@ class _Kernel:
             table.extend((x.data_ptr(), *_strides(x, split)))
         table.extend(out.data_ptr() for out in outs)
         count = math.prod(batch.shape)
-        threads = min(torch.get_num_threads(), count * batch.width // _THREAD_GRAIN)
-        if threads <= 1:
-            self._run(table, batch.width, 0, count)
-            return
-        step = _BLOCK * -(-count // (_BLOCK * threads))
-        pieces = [
-            _threads().submit(
-                self._run, table, batch.width, start, min(start + step, count), (given, outs)
-            )
-            for start in range(0, count, step)
-        ]
-        for piece in pieces:
-            piece.result()
-
-    def _run(
-        self, table: "array.array[int]", width: int, begin: int, end: int, alive: Any = None
-    ) -> None:
-        """Compute some rows; `alive` are the tensors, should an interrupt end the caller first."""
-        scratch = _empty((self.made.scratch * _BLOCK * (width + 8),), torch.float64)
-        self.function(table.buffer_info()[0], scratch.data_ptr(), begin, end)
+        scratch = self.made.scratch * _BLOCK * (batch.width + 8)
+        spans = spans_of(count, _BLOCK, work=count * batch.width)
+        in_threads(self.function, [(table, *span) for span in spans], scratch, alive=(given, outs))
 
 
 def _empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     return torch.empty(shape, dtype=dtype, device="cpu")  # whatever the default device is
-
-
-@functools.cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(thread_name_prefix="noneuclid")  # ctypes releases the interpreter
-
-
-if hasattr(os, "register_at_fork"):  # a child process has none of its parent's threads
-    os.register_at_fork(after_in_child=_threads.cache_clear)
 
 
 # -- batches ---------------------------------------------------------------------------------------

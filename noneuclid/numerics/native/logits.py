@@ -1,0 +1,99 @@
+"""Signed distances to hyperplanes and their gradients, compiled: what `logits.c` computes, called.
+
+With (T, X) the ambient coordinates of a point and K the curvature, plane c has the signed distance
+d of sine sin_K(d) = s = X.normal_c - shift_c T; its logit is length_c d. Products are float64 sums,
+arcs are formed in the dtype of the points.
+"""
+
+import array
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from noneuclid.numerics.native.threads import spans_of
+from noneuclid.numerics.native.tiles import Tiles, address, tiles_of
+
+MODELS = "stereographic", "hyperboloid", "direction"  # what rows are, as in logits.c
+
+_TILE = 16  # rows, as in logits.c
+
+Planes = tuple[Tensor, Tensor, Tensor]
+
+
+def _tiles(dtype: torch.dtype) -> Tiles | None:
+    return tiles_of("logits.c", ("logits", "gradients"), dtype)
+
+
+def has_logits(dtype: torch.dtype) -> bool:
+    """Tell whether the compiled functions are there for points of `dtype`."""
+    return _tiles(dtype) is not None
+
+
+def logits(space: Tensor, planes: Planes, curvature: Tensor, model: str) -> tuple[Tensor, Tensor]:
+    """Return the logits and the sines, both (n, C) in the dtype of `space` (n, d).
+
+    Args:
+        space: rows of a kind named by `model`, see `ambient` in functional/_signed_distance.py.
+        planes: normals (C, d), shifts (C,) and lengths (C,), float64.
+        curvature: K, (1,) in float64.
+        model: one of `MODELS`.
+    """
+    job = _Job(space, planes, curvature, model)
+    both = torch.empty(2, space.shape[0], planes[0].shape[0], dtype=space.dtype, device="cpu")
+    table = job.table([*both, None], [None] * 5)
+    job.tiles(0, [(table, *span) for span in job.spans()])
+    return both[0], both[1]
+
+
+def gradients(
+    space: Tensor, planes: Planes, curvature: Tensor, model: str, kept: tuple[Tensor, Tensor],
+    g: Tensor, needs: Sequence[bool],
+) -> list[Tensor | None]:  # fmt: skip
+    """Return the gradients by space, normals, shifts, |z| d / d length and, where needed, K.
+
+    Args:
+        space: as for `logits`, like the next three.
+        planes: see there.
+        curvature: see there.
+        model: see there.
+        kept: what `logits` returned.
+        g: the gradient by the logits.
+        needs: whether space and K need one; the others are always there.
+    """
+    job = _Job(space, planes, curvature, model)
+    by_space = torch.empty(space.shape, dtype=space.dtype, device="cpu") if needs[0] else None
+    g = g.contiguous()  # held until the calls are done: tables hold addresses only
+    calls, parts = [], []
+    for span in job.spans() or [(0, 0)]:
+        sums: list[Tensor | None] = [torch.empty_like(t) for t in planes]
+        sums.append(torch.empty_like(curvature) if needs[1] else None)
+        parts.append(sums)
+        calls.append((job.table([*kept, g], [by_space, *sums]), *span))
+    job.tiles(1, calls)
+    totals = [None if p[0] is None else torch.stack(p).sum(0) for p in zip(*parts, strict=True)]
+    return [by_space, *totals]
+
+
+class _Job:
+    """The tables that describe the logits to the compiled functions (Job in logits.c)."""
+
+    def __init__(self, space: Tensor, planes: Planes, curvature: Tensor, model: str) -> None:
+        self.space = space if space.stride(-1) == 1 or space.shape[1] == 1 else space.contiguous()
+        self.planes = [t.contiguous() for t in planes]
+        self.curvature, self.model = curvature, model
+        self.classes = planes[0].shape[0]
+        self.tiles: Any = _tiles(space.dtype)
+
+    def spans(self) -> list[tuple[int, int]]:
+        """Return the spans of rows that threads take."""
+        count, width = self.space.shape
+        return spans_of(count, _TILE, work=count * (width + self.classes))
+
+    def table(self, rows: Sequence[Tensor | None], found: Sequence[Tensor | None]) -> Any:
+        """Return the table for logits, sines and the gradient by logits, and for what is found."""
+        model = MODELS.index(self.model)
+        width, stride = self.space.shape[1], self.space.stride(0)
+        given = [self.space, *self.planes, self.curvature, *rows, *found]
+        return array.array("q", (width, stride, self.classes, model, *map(address, given)))

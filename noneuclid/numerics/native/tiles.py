@@ -1,0 +1,58 @@
+"""Hand-written C for tiles of rows: built for one dtype of results, called on spans of rows."""
+
+import array
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from noneuclid.numerics.arc import SLOPE
+from noneuclid.numerics.native.build import compiler, loaded
+from noneuclid.numerics.native.emit import PRELUDE
+from noneuclid.numerics.native.threads import in_threads
+
+Call = tuple[Any, int, int]  # a table (array of 64-bit integers), the first row, the last but one
+
+_HERE = Path(__file__)
+
+
+class Tiles:
+    """The functions of one file of C, for results of one dtype."""
+
+    def __init__(self, file: str, names: tuple[str, ...], dtype: torch.dtype) -> None:
+        constants = {"SINGLE": int(dtype == torch.float32), "SLOPE": ", ".join(map(repr, SLOPE))}
+        head = "".join(f"#define {name} {value}\n" for name, value in constants.items())
+        files = (_HERE.with_name(name).read_text() for name in ("arc.h", "tiles.h", file))
+        code = head + PRELUDE + "".join(files)
+        self._functions = loaded(code, (*names, "scratch_of"), contracts=True)
+
+    def __bool__(self) -> bool:
+        return self._functions is not None
+
+    def __call__(self, which: int, calls: Sequence[Call]) -> None:
+        """Call one of the functions on spans, all of which need the same scratch."""
+        assert self._functions is not None
+        if calls:
+            answer = array.array("q", (0,))
+            self._functions[-1](calls[0][0].buffer_info()[0], answer.buffer_info()[0], 0, 0)
+            in_threads(self._functions[which], calls, scratch=-(-answer[0] // 8))
+
+
+def tiles_of(file: str, names: tuple[str, ...], dtype: torch.dtype) -> Tiles | None:
+    """Return functions of a file for results of `dtype`; None without a compiler or that dtype."""
+    if dtype not in (torch.float32, torch.float64) or compiler() is None:
+        return None
+    key = (file, dtype)
+    if key not in _made:
+        _made[key] = Tiles(file, names, dtype)
+    return _made[key] or None
+
+
+_made: dict[tuple[str, torch.dtype], Tiles] = {}
+
+
+def address(tensor: Tensor | None) -> int:
+    """Return where the numbers of a tensor lie, 0 for None."""
+    return 0 if tensor is None else tensor.data_ptr()
