@@ -42,9 +42,17 @@ def _reach(dtype: torch.dtype) -> float:
     return 340.0 if dtype == torch.float64 else 80.0
 
 
-def _unit(dtype: torch.dtype) -> float:
-    """Return a power of two that keeps products of four coordinates, and derivatives, in range."""
-    return 2.0**-440 if dtype == torch.float64 else 1.0
+def _shortened(x: Tensor) -> tuple[Tensor | float, Row]:
+    """Return a factor, constant for every derivative, and x times it: at most 1 long in float64.
+
+    So products of four coordinates, and their derivatives, stay in range; in float32 they do.
+    """
+    (X,) = rows(x)
+    if x.dtype != torch.float64:
+        return 1.0, X
+    (xx,) = dots((X, X))
+    factor = torch.where(xx > 1, 1 / torch.where(xx > 1, xx, 1.0).sqrt(), 1.0).detach()
+    return factor, factor * X
 
 
 # -- derived entries -------------------------------------------------------------------------------
@@ -68,9 +76,8 @@ def with_time(K: Tensor, space: Tensor, dtype: torch.dtype) -> Tensor:
 
 def with_vector_time(K: Tensor, x: Tensor, space: Tensor) -> Tensor:
     """Return the tangent vector at x with this space part: its time entry is x.v / t."""
-    X, V = rows(x, space)
-    unit = 2.0**-300 if x.dtype == torch.float64 else 1.0  # keeps derivatives in range
-    X = unit * X
+    unit, X = _shortened(x)
+    (V,) = rows(space)
     (xx,) = dots((X, X))
     (entry,) = dots(((1 / (xx - unit * unit / K).sqrt()) * X, V))
     return joined(entry, space)
@@ -85,9 +92,8 @@ def inner(K: Tensor, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
     The difference cancels by e^2R for radial vectors: far out the tangential rest u - (u.e) e is
     formed first and the radial part enters divided by t^2.
     """
-    X, U, V = rows(x, u, v)
-    unit = _unit(x.dtype)
-    X = unit * X
+    unit, X = _shortened(x)
+    U, V = rows(u, v)
     xx, xu, xv = dots((X, X), (X, U), (X, V))
     time2 = 1 - K * (xx / unit / unit)
     far = time2 - 1 > _NEAR_ORIGIN
@@ -309,9 +315,8 @@ def transp0(K: Tensor, y: Tensor, u: Tensor) -> Tensor:
 
 def transp0back(K: Tensor, x: Tensor, u: Tensor) -> Tensor:
     """Return u - (x.u) x / (t (1 + t)); far out its radial part apart, (e.u / t) e."""
-    X, U = rows(x, u)
-    unit = _unit(x.dtype)
-    X = unit * X
+    unit, X = _shortened(x)
+    (U,) = rows(u)
     xx, xu = dots((X, X), (X, U))
     square = -K * (xx / unit / unit)
     time = (1 + square).sqrt()

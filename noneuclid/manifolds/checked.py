@@ -32,6 +32,8 @@ _ARGUMENTS = {
     "cdist": "pp",
     "geodesic": "ppa",
     "midpoint": "pa",
+    "frechet_mean": "pa",
+    "dist2plane": "ppa",
     "logmap0": "p",
     "dist0": "p",
     "transp0": "pa",
@@ -45,7 +47,7 @@ _ARGUMENTS = {
 }
 _RETURNS_POINT = frozenset(
     {"projx", "retr", "expmap", "expmap0", "geodesic", "midpoint", "random", "mobius_add", "coadd"}
-    | {"mobius_scalar_mul"}
+    | {"mobius_scalar_mul", "frechet_mean"}
 )
 
 
@@ -89,7 +91,8 @@ class Checked(nn.Module):
                     self._require_vectors(given[0], tensor, f"argument {position} of {name}")
             result = method(*args, **kwargs)
             if name in _RETURNS_POINT:
-                self._require_points(result, f"result of {name}")
+                point = result[0] if isinstance(result, tuple) else result
+                self._require_points(point, f"result of {name}")
             return result
 
         return guarded

@@ -23,8 +23,9 @@ def truth(manifold, x, normal, offset):
     length = T.mp.sqrt(sum(a * a for a in z))
     unit = [T.mp.mpf(0), *(a / length for a in z)]
     along = T.mp.mpf(float(offset)) * T.rate
-    point = T._shoot(T._origin(), [along * a for a in unit])
-    side = T._carry(T._origin(), point, unit)
+    pole = [T.mp.mpf(1 if T.sign else 0), *[T.mp.mpf(0)] * len(z)]
+    point = T._shoot(pole, [along * a for a in unit])
+    side = T._carry(pole, point, unit)
     ambient = T.lift(x)
     if T.sign == 0:
         return length * T.form([a - b for a, b in zip(ambient, point, strict=True)], side)
