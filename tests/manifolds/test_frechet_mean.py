@@ -23,7 +23,14 @@ class MeanTruth(Truth):
         self.rate = self.mp.sqrt(abs(self.curvature)) if self.sign else self.mp.mpf(1)
 
     def _numbers(self, x):
-        return x if isinstance(x, list) else super()._numbers(x)
+        if isinstance(x, list):
+            return x
+        return [self.mp.mpf(float(a)) for a in x.detach().double()]
+
+    def lift(self, x):
+        """Return the ambient point of all coordinates, of which a Lorentz point's first is derived."""
+        numbers = self._numbers(x)
+        return super().lift(numbers[1:] if isinstance(self.manifold, ne.Lorentz) else numbers)
 
     def frame(self, m):
         """Return an orthonormal basis of the tangent space at m, by Gram and Schmidt."""

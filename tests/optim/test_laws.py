@@ -16,7 +16,9 @@ from noneuclid.testing.law import LawViolation
 CLASSES = [
     thing
     for name in noneuclid.optim.__all__
-    if inspect.isclass(thing := getattr(ne.optim, name)) and not inspect.isabstract(thing)
+    if inspect.isclass(thing := getattr(ne.optim, name))
+    and issubclass(thing, torch.optim.Optimizer)
+    and not inspect.isabstract(thing)
 ]
 OPTIONS: dict[str, list[dict[str, Any]]] = {  # beside lr, which alone is always tried
     "RiemannianSGD": [{"momentum": 0.9}],
