@@ -86,9 +86,11 @@ def _is_transformed() -> bool:
     return forward_mode or torch._C._are_functorch_transforms_active()
 
 
-@torch.compiler.assume_constant_result  # run while the graph is made, with the state of then
 def _is_built(dtype: torch.dtype) -> bool:
     return not torch._C._are_functorch_transforms_active() and native.has_logits(dtype)
+
+
+_is_built._dynamo_marked_constant = True  # type: ignore[attr-defined]  # see numerics/formula.py
 
 
 def _has_native(space: Tensor, normal: Tensor) -> bool:

@@ -95,9 +95,11 @@ def pair_distances(x: Sequence[Chart], y: Sequence[Chart], dtype: torch.dtype) -
     return table.reshape(*batch, *table.shape[-2:])
 
 
-@torch.compiler.assume_constant_result  # run while the graph is made, with the state of then
 def _is_built(dtype: torch.dtype) -> bool:
     return not torch._C._are_functorch_transforms_active() and native.has_pairs(dtype)
+
+
+_is_built._dynamo_marked_constant = True  # type: ignore[attr-defined]  # see numerics/formula.py
 
 
 class _Factor:

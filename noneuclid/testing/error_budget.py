@@ -160,26 +160,31 @@ class _Ladder:
         for error in (case.call.value_error(), *case.call.gradient_errors()):
             name = f"d {operation}/d{error.argument}" if error.argument else operation
             relative, allowed = error.error * self.eps, error.allowed * self.eps
-            allowed *= self._known_loss(operation, error.argument, case.radius)
+            allowed *= self._known_loss(operation, error.argument, case)
             yield ErrorBudget(name, case.name, case.radius, relative, allowed)
 
-    def _known_loss(self, operation: str, argument: str, radius: float) -> float:
+    def _known_loss(self, operation: str, argument: str, case: Case) -> float:
         """Return the factor by which an operation is known to lose more; docs/design.md says why.
 
-        - Transport on the hyperboloid: 4; its derivative by K e^2R, that of the others e^R.
+        - Transport on the hyperboloid: 4, inward from R to 0.3 R e^0.7R; its derivative by K e^2R,
+          that of the others e^R.
         - Derivatives by K near the origin: 1/R^2, the ratio of a result to its derivative there.
         - The radial derivative of expmap0 for K < 0: e^2R, the ratio to the tangential one.
-        - Derivatives near an antipode: the square of the distance from it.
+        - Derivatives near an antipode: 4 over the square of the distance from it.
         """
         sign = curvature_of(self.manifold)
         is_lorentz = isinstance(self.manifold, Lorentz)
+        radius, loss = case.radius, 1.0
+        if is_lorentz and operation == "transp":
+            loss = 4 * math.exp(0.7 * radius if case.name == "uneven" else 0.0)
         if not argument:
-            return 4.0 if is_lorentz and operation == "transp" else 1.0
-        loss = max(1.0, radius**-2) if argument == "K" else 1.0
+            return loss
+        if argument == "K":
+            loss = max(loss, radius**-2)
         if is_lorentz and argument == "K":
             loss = max(loss, math.exp(2 * radius if operation == "transp" else radius))
         if sign < 0 and operation == "expmap0":
             loss = max(loss, math.exp(2 * radius))
         if sign > 0:
-            loss = max(loss, (math.pi - min(radius, math.pi - 1e-5)) ** -2)
+            loss = max(loss, 4 * (math.pi - min(radius, math.pi - 1e-5)) ** -2)
         return loss

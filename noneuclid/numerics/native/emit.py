@@ -22,6 +22,7 @@ from noneuclid.numerics.native.derivative import Result
 from noneuclid.numerics.native.trace import Joined, Leaf, Rounded, Row, Scalar, Trace
 
 PRELUDE = Path(__file__).with_name("prelude.h").read_text()
+FUNCTIONS = Path(__file__).with_name("functions.h").read_text()  # goes after the prelude
 _IN_A_LOOP_OF_ITS_OWN = {"exp", "expm1", "log1p", "sin", "cos", "tan", "atan2"}
 _SUMS = {"dot", "residue"}
 _FORMS = {
@@ -130,8 +131,9 @@ class _Emitter:
         return max([*below, *(self.value_levels[p] for p in stored)], default=0)
 
     def _loops(self, level: int) -> list[list[Scalar]]:
-        """Return the scalars of a stage by the loops that make them, in order."""
+        """Return the scalars of a stage by the loops that make them, in order; no constants."""
         nodes = [n for n in self._nodes() if self.levels[n.index] == level]
+        nodes = [n for n in nodes if n.operation != "constant"]
         sums = [n for n in nodes if n.operation in _SUMS]
         loops = [sums] if sums else []
         open_loop: list[Scalar] = []
@@ -148,7 +150,7 @@ class _Emitter:
         return loops
 
     def _shared(self) -> set[int]:
-        """Return the scalars that are read outside the loop that makes them."""
+        """Return the scalars that are read outside the loop that makes them; no constants."""
         home = {
             n.index: (level, k)
             for level, loops in self.loops.items()
@@ -171,9 +173,9 @@ class _Emitter:
             if n.operation == "parameter":
                 shared.add(n.index)
             for a in n.arguments:
-                if isinstance(a, Scalar) and home[a.index] != home[n.index]:
+                if isinstance(a, Scalar) and home.get(a.index) != home.get(n.index):
                     shared.add(a.index)
-        return shared
+        return shared & home.keys()
 
     # -- code ------------------------------------------------------------------------------------
 
@@ -187,9 +189,10 @@ class _Emitter:
         for k, result in enumerate(self.results):
             self._write(k, result)
         body = "\n".join("        " + line for line in self.lines)
+        elementary = any(n.operation in _IN_A_LOOP_OF_ITS_OWN for n in self._nodes())
         code = _KERNEL.format(
             operands=len(self.operands) + len(self.parameters),
-            prelude=PRELUDE,
+            prelude=PRELUDE + FUNCTIONS if elementary else PRELUDE,
             values=max(1, len(self.slots)),
             body=body,
         )
@@ -299,22 +302,30 @@ class _Emitter:
             at = len(self.operands) + [n.index for n in self.parameters].index(first.index)
             self._say(f"EACH_ROW {self._kept(first)} = *OPERAND({at}, double);")
         elif first.operation in _IN_A_LOOP_OF_ITS_OWN:
-            arguments = ", ".join(self._kept(a) for a in first.arguments)
-            self._say(f"EACH_LANE {self._kept(first)} = {first.operation}({arguments});")
+            taken = ", ".join(
+                f"all({_literal(a.arguments[0])})"
+                if a.operation == "constant"
+                else f"EIGHT({self.slots[a.index]})"
+                for a in first.arguments
+            )
+            value = f"{first.operation}_lanes({taken})"
+            self._say(f"EACH_EIGHT store_double(V[{self.slots[first.index]}] + r, {value}, WIDTH);")
         else:
             self._arithmetic(loop)
 
     def _arithmetic(self, loop: list[Scalar]) -> None:
         made = {n.index for n in loop}
         taken = {a.index: a for n in loop for a in n.arguments if isinstance(a, Scalar)}
+        names = {
+            i: _literal(a.arguments[0]) if a.operation == "constant" else f"v{i}"
+            for i, a in taken.items()
+        }
         self._say("EACH_LANE {")
         for index in sorted(taken.keys() - made):
-            self._say(f"    const double v{index} = {self._kept(taken[index])};")
+            if taken[index].operation != "constant":
+                self._say(f"    const double v{index} = {self._kept(taken[index])};")
         for n in loop:
-            if n.operation == "constant":
-                form = _constant(n.arguments[0])
-            else:
-                form = _FORMS[n.operation].format(*(f"v{a.index}" for a in n.arguments))
+            form = _FORMS[n.operation].format(*(names[a.index] for a in n.arguments))
             self._say(f"    const double v{n.index} = {form};")
         for n in loop:
             if n.index in self.slots:
@@ -322,7 +333,8 @@ class _Emitter:
         self._say("}")
 
     def _kept(self, node: Scalar) -> str:
-        return f"V[{self.slots[node.index]}][r]"
+        is_constant = node.operation == "constant"
+        return _literal(node.arguments[0]) if is_constant else f"V[{self.slots[node.index]}][r]"
 
 
 _C_TYPES = {torch.float32: "float", torch.float64: "double"}
@@ -332,6 +344,7 @@ void kernel(const int64_t *const table, char *const scratch, int64_t begin, int6
     double V[{values}][BLOCK] __attribute__((aligned(64)));
     memset(V, 0, sizeof V);
     const int64_t inner = table[0], width = table[1], padded = (width + 7) & ~(int64_t)7;
+    (void)scratch, (void)padded;  // KEPT alone reads them
     int64_t outside[BLOCK], inside[BLOCK], o = begin / inner, i = begin % inner;
     for (int64_t block = begin; block < end; block += BLOCK) {{
         const int64_t count = end - block < BLOCK ? end - block : BLOCK;
@@ -350,10 +363,10 @@ def _parts(result: Result) -> list[Scalar | Rounded]:
     return [result.first, result.rest] if isinstance(result, Joined) else [result]
 
 
-def _constant(value: float) -> str:
+def _literal(value: float) -> str:
     if math.isinf(value):
-        return "INFINITY" if value > 0 else "-INFINITY"
-    return "NAN" if math.isnan(value) else repr(value)
+        return "INFINITY" if value > 0 else "(-INFINITY)"
+    return "NAN" if math.isnan(value) else f"({value!r})"
 
 
 def _term(coefficient: Scalar | float, leaf: str) -> str:
@@ -361,7 +374,7 @@ def _term(coefficient: Scalar | float, leaf: str) -> str:
         return f"c{coefficient.index} * {leaf}"
     if coefficient == 1.0:
         return leaf
-    return f"({_constant(coefficient)}) * {leaf}"
+    return f"{_literal(coefficient)} * {leaf}"
 
 
 def source(trace: Trace, results: list[Result]) -> Source:

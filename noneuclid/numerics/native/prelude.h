@@ -4,6 +4,14 @@
 #include <stdint.h>
 #include <string.h>
 
+/* GCC halves loops and stores of eight numbers otherwise, and waits for the halves to be joined */
+#if defined(__AVX512F__) && !defined(__clang__)
+#pragma GCC target("prefer-vector-width=512")
+#endif
+
+#define FUNCTION static inline __attribute__((unused)) /* no kernel calls all of them */
+#define HELPER static inline __attribute__((unused, always_inline))
+
 enum { BLOCK = 32, WIDTH = 8 };
 
 typedef double Lanes __attribute__((vector_size(WIDTH * sizeof(double))));
@@ -25,61 +33,69 @@ typedef float FloatLanes __attribute__((vector_size(WIDTH * sizeof(float))));
 #define STORE_float(to, v) store_float(to, v, left)
 #define STORE_double(to, v) store_double(to, v, left)
 
-static inline Lanes load_float(const float *from, int64_t left) {
+FUNCTION Lanes load_float(const float *from, int64_t left) {
     FloatLanes v = {0};
     memcpy(&v, from, left == WIDTH ? sizeof v : left * sizeof *from);
     return __builtin_convertvector(v, Lanes);
 }
 
-static inline Lanes load_double(const double *from, int64_t left) {
+FUNCTION Lanes load_double(const double *from, int64_t left) {
     Lanes v = {0};
     memcpy(&v, from, left == WIDTH ? sizeof v : left * sizeof *from);
     return v;
 }
 
-static inline void store_float(float *to, Lanes v, int64_t left) {
+FUNCTION void store_float(float *to, Lanes v, int64_t left) {
     const FloatLanes narrow = __builtin_convertvector(v, FloatLanes);
     memcpy(to, &narrow, left == WIDTH ? sizeof narrow : left * sizeof *to);
 }
 
-static inline void store_double(double *to, Lanes v, int64_t left) {
+FUNCTION void store_double(double *to, Lanes v, int64_t left) {
     memcpy(to, &v, left == WIDTH ? sizeof v : left * sizeof *to);
 }
 
-static inline Lanes axis(int64_t lane) {
+FUNCTION Lanes axis(int64_t lane) {
     Lanes v = {0};
     if (lane >= 0 && lane < WIDTH)
         v[lane] = 1;
     return v;
 }
 
-static inline double across(Lanes v) {
+FUNCTION double across(Lanes v) {
     return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
-static inline double larger(double a, double b) { return a > b || a != a ? a : b; }
-static inline double smaller(double a, double b) { return a < b || a != a ? a : b; }
+FUNCTION double larger(double a, double b) { return a > b || a != a ? a : b; }
+FUNCTION double smaller(double a, double b) { return a < b || a != a ? a : b; }
 
 /* -- error-free sums [ogita2005accurate]: TwoSum, TwoProduct, Dot2 -- */
 
-static inline void add_square(Lanes x, Lanes *sum, Lanes *lost) {
-    const Lanes product = x * x;
-    Lanes error;
+/* a b + c, rounded once; a union, for GCC takes numbers out of a vector one by one */
+HELPER Lanes fused(Lanes a, Lanes b, Lanes c) {
+    union {
+        Lanes lanes;
+        double numbers[WIDTH];
+    } x = {a}, y = {b}, sum = {c};
     for (int l = 0; l < WIDTH; l++)
-        error[l] = fma(x[l], x[l], -product[l]);
+        sum.numbers[l] = fma(x.numbers[l], y.numbers[l], sum.numbers[l]);
+    return sum.lanes;
+}
+
+FUNCTION void add_square(Lanes x, Lanes *sum, Lanes *lost) {
+    const Lanes product = x * x;
     const Lanes total = *sum + product, part = total - *sum;
-    *lost += ((*sum - (total - part)) + (product - part)) + error;
+    *lost += ((*sum - (total - part)) + (product - part)) + fused(x, x, -product);
     *sum = total;
 }
 
-static inline double two_sum(double a, double b, double *lost) {
+FUNCTION double two_sum(double a, double b, double *lost) {
     const double total = a + b, part = total - a;
     *lost += (a - (total - part)) + (b - part);
     return total;
 }
 
 /* what across(sum) lost of the exact sum of squares */
-static inline double residue(Lanes sum, Lanes lost) {
+FUNCTION double residue(Lanes sum, Lanes lost) {
     double rest = across(lost);
     const double a = two_sum(sum[0], sum[4], &rest), b = two_sum(sum[2], sum[6], &rest);
     const double c = two_sum(sum[1], sum[5], &rest), d = two_sum(sum[3], sum[7], &rest);
@@ -88,7 +104,7 @@ static inline double residue(Lanes sum, Lanes lost) {
 }
 
 /* 1 + K (square + rest), rounded once; a square beyond 1e300 has no rest */
-static inline double gap(double curvature, double square, double rest) {
+FUNCTION double gap(double curvature, double square, double rest) {
     const double product = curvature * square;
     double lost = fma(curvature, square, -product);
     const double total = two_sum(1.0, product, &lost);

@@ -12,7 +12,7 @@ def native(monkeypatch):
     """Run every formula by its kernel, small batches too; skip where there is no compiler."""
     if compiler() is None:
         pytest.skip("no C compiler")
-    monkeypatch.setattr(formula, "_SMALLEST", 0)
+    monkeypatch.setattr(formula, "SMALLEST", 0)
 
 
 @pytest.fixture
