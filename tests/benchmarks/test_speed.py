@@ -117,7 +117,7 @@ def test_the_plain_path_runs_no_kernel(modules, monkeypatch):
     from noneuclid.numerics.native import call
 
     monkeypatch.delenv("NONEUCLID_NATIVE", raising=False)
-    monkeypatch.setattr("noneuclid.numerics.formula._SMALLEST", 0)
+    monkeypatch.setattr("noneuclid.numerics.formula.SMALLEST", 0)
     if call.compiler() is None:
         pytest.skip("no C compiler")
     runs, run = [], call._Kernel.__call__
