@@ -19,7 +19,23 @@ BARS = {
 ROW_SCALAR, ENTRY = 8, 4  # bytes: a row scalar is float64, a logit float32
 KEPT = 4  # row scalars
 KEPT_ONCE = 1024  # bytes that do not grow with the rows, K and the like, are not counted
-REASONS: dict[tuple[str, str], str] = {}  # (path, operation) -> why its bar is out of reach
+_KERNEL = (
+    "the twin is bound by memory alone; the kernel's stages of row products and scalars are not"
+)
+_SAME = "the compiled graph holds the kernel of eager mode, whose own time this is"
+REASONS: dict[tuple[str, str], str] = {  # (path, operation) -> why its bar is out of reach
+    **{("native", name): _KERNEL for name in BARS["native"]},
+    **{("compiled", name): _SAME for name in BARS["compiled"]},
+    (
+        "native",
+        "midpoint",
+    ): "two kernels and a weighted sum in torch, with row scalars between them",
+    ("compiled", "midpoint"): "two kernels and a weighted sum, with row scalars between them",
+    ("native", "mlr"): "float64 products and one arsinh for each point and class",
+    ("compiled", "mlr"): "float64 products and one arsinh for each point and class",
+    ("native", "cdist"): "differences in float64 instead of a float32 matrix product",
+    ("compiled", "cdist"): "differences in float64 instead of a float32 matrix product",
+}
 
 
 class Miss(NamedTuple):
