@@ -102,6 +102,7 @@ def test_gradients_against_literature():
 
 def test_movement_is_the_condition_of_the_problem(generator):
     """Half an ulp of points at 1 that are 1e-6 apart moves their distance by about eps / 1e-6."""
+    before = mp.dps
     truth = Truth(ne.Stereographic(2, 0.0))
     x = [truth.mp.mpf(1), truth.mp.mpf(1)]
     y = [truth.mp.mpf(1) + truth.mp.mpf("1e-6"), truth.mp.mpf(1)]
@@ -109,7 +110,7 @@ def test_movement_is_the_condition_of_the_problem(generator):
     eps = torch.finfo(torch.float32).eps
     relative = problem.value_movement(eps) / problem.value()[0]
     assert eps / 1e-6 / 3 < relative < 3 * eps / 1e-6
-    assert mp.dps == 15  # mpmath's global context is not touched
+    assert mp.dps == before  # mpmath's global context is not touched
 
 
 def test_every_signature_is_an_operation_of_the_truth():
