@@ -167,8 +167,8 @@ class _Ladder:
     def _known_loss(self, operation: str, argument: str, case: Case) -> float:
         """Return the factor by which an operation is known to lose more; docs/design.md says why.
 
-        - Transport on the hyperboloid: 4, inward from R to 0.3 R e^0.7R; its derivative by K 16 e^2R,
-          that of the others 16 e^R.
+        - Transport on the hyperboloid: 4, inward from R to 0.3 R e^0.7R; its derivative by K
+          16 e^2R, that of the others 16 e^R.
         - Derivatives by K near the origin: 1/R^2, the ratio of a result to its derivative there.
         - The radial derivative of expmap0 for K < 0: e^2R, the ratio to the tangential one.
         - Derivatives near an antipode: 16 over the square of the distance from it.
