@@ -35,6 +35,7 @@ class Manifold(nn.Module, ABC):
 
     dim: int
     point_shape: tuple[int, ...]
+    derived_columns: int = 0  # leading entries of a point that its other entries determine
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -97,6 +97,19 @@ class CurvatureView(nn.Module):
         return float(self._value.detach())
 
 
+class CurvatureGiven(nn.Module):
+    """A curvature whose value is already at hand; what is known of it besides stays the same."""
+
+    def __init__(self, value: Tensor, known: Curvature) -> None:
+        super().__init__()
+        self.sign, self.learnable = known.sign, known.learnable
+        self._value = value
+
+    def forward(self, device: torch.device | None = None) -> Tensor:
+        """Return the value as it was given."""
+        return self._value
+
+
 def _number(value: object) -> float:
     """Return a real number of any library as a float; tensors might want a gradient."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool):

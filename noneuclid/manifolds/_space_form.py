@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from noneuclid.manifolds._calling import checked_dim, final
-from noneuclid.manifolds._curvature import Curvature, CurvatureView
+from noneuclid.manifolds._curvature import Curvature, CurvatureGiven, CurvatureView
 from noneuclid.manifolds._frechet import newton_mean
 from noneuclid.manifolds._geodesic import HomogeneousManifold
 from noneuclid.numerics import compute
@@ -75,10 +75,16 @@ class SpaceForm(HomogeneousManifold):
 
         For `torch.vmap` and derivatives over K: `vmap(lambda K: M.at(K).dist(x, y))(Ks)`.
         """
-        view = copy.copy(self)  # shares everything but its table of sub-modules
-        view._modules = dict(self._modules)
         value = torch.as_tensor(curvature, dtype=torch.float64)
-        view._modules["curvature"] = CurvatureView(value, self.curvature_sign)
+        return self._with(CurvatureView(value, self.curvature_sign))
+
+    def seen_at(self: Self, K: Tensor) -> Self:
+        """Return a view whose K is what a formula was given for it: float64 (1,), or a stand-in."""
+        return self._with(CurvatureGiven(K, self.curvature))
+
+    def _with(self: Self, curvature: nn.Module) -> Self:
+        view = copy.copy(self)  # shares everything but its table of sub-modules
+        view._modules = {**self._modules, "curvature": curvature}
         return view
 
     @final

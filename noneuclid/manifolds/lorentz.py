@@ -12,7 +12,7 @@ from torch import Tensor
 from noneuclid.manifolds import _lorentz_formulas as formulas
 from noneuclid.manifolds._pairwise import Chart
 from noneuclid.manifolds._space_form import SpaceForm
-from noneuclid.numerics import compute, safe_divide
+from noneuclid.numerics import compute, first, safe_divide
 
 
 class Lorentz(SpaceForm):
@@ -27,6 +27,7 @@ class Lorentz(SpaceForm):
 
     curvature_sign = -1
     default_curvature = -1.0
+    derived_columns = 1
     _extra_coordinates = 1
 
     # -- projection and metric -------------------------------------------------------------------
@@ -43,7 +44,7 @@ class Lorentz(SpaceForm):
     def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
         return compute(
             formulas.egrad2rgrad,
-            (self._curvature_at(x), g[..., :1].to(torch.float64)),
+            (self._curvature_at(x), first(g)),
             (x, g),
             skip=1,
         )

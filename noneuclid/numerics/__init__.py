@@ -9,18 +9,21 @@ from noneuclid.numerics.precision import (
     working_dtype,
 )
 from noneuclid.numerics.rows import Row as Row
-from noneuclid.numerics.rows import axis, dots, joined, rows
+from noneuclid.numerics.rows import axis, combination, dots, first, joined, rows
 from noneuclid.numerics.safe import safe_divide, safe_norm, safe_sqrt, with_derivative_of
 from noneuclid.numerics.sums import cross_square, gap, row_dot, weighted_sum
 from noneuclid.numerics.trig import asinck, cosk, half_turn, sinck, tanck, turn
+from noneuclid.numerics.update import update
 
 __all__ = [
     "asinck",
     "axis",
+    "combination",
     "compute",
     "cosk",
     "cross_square",
     "dots",
+    "first",
     "gap",
     "half_turn",
     "is_half",
@@ -37,6 +40,7 @@ __all__ = [
     "tanck",
     "tolerance",
     "turn",
+    "update",
     "weighted_sum",
     "wide",
     "with_derivative_of",

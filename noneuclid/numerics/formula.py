@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from noneuclid.numerics.native import kernels_of, name_of, row_formula
+from noneuclid.numerics.native import Joined, Rounded, kernels_of, name_of, row_formula
 
 # Numbers of a batch from which a kernel is worth the second that compiling it takes, once.
 SMALLEST = 0 if os.environ.get("NONEUCLID_NATIVE") == "1" else 2**12
@@ -40,6 +40,8 @@ def compute(
         skip: leading columns of each row that the formula does not see, 0 or 1.
         fixed: hashable arguments without tensors.
     """
+    if isinstance(rows[0], Rounded | Joined):  # part of a larger formula, which is being traced
+        return formula(*scalars, *(x.rest if isinstance(x, Joined) else x for x in rows), **fixed)
     bound = partial(_without_columns, formula, len(scalars), skip, fixed)
     tensors = (*scalars, *rows)
     dtypes = (*(None for _ in scalars), *(x.dtype for x in rows))
@@ -51,7 +53,7 @@ def compute(
     if is_plain():
         return bound(*tensors)
     kernels = None
-    if max(x.numel() for x in rows) >= SMALLEST and all(map(_is_ordinary, tensors)):
+    if max(x.numel() for x in rows) >= SMALLEST and all(map(is_ordinary, tensors)):
         key = (formula, *sorted(fixed.items()))
         kernels = kernels_of(partial(formula, **fixed), key, dtypes, skip)
     if kernels is None and not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
@@ -115,14 +117,20 @@ def plain_formulas() -> Iterator[None]:
         _state.plain = before
 
 
-def _is_ordinary(x: Tensor) -> bool:
+def is_ordinary(x: Tensor) -> bool:
     """Tell whether a kernel may read the memory of a tensor."""
+    kind = type(x)
     return (
-        x.device.type == "cpu"
+        x.is_cpu
         and x.dtype in _DTYPES
-        and x.layout == torch.strided
-        and type(x).__torch_dispatch__ is Tensor.__torch_dispatch__
-        and type(x).__torch_function__ in _UNSEEN
+        and x.layout is torch.strided
+        and (
+            kind is Tensor
+            or (
+                kind.__torch_dispatch__ is Tensor.__torch_dispatch__
+                and kind.__torch_function__ in _UNSEEN
+            )
+        )
         and not torch._C._functorch.is_legacy_batchedtensor(x)  # grad(is_grads_batched=True)
     )
 
@@ -145,7 +153,7 @@ class _Formula(torch.autograd.Function):
             inputs = [t.view_as(t) for t in ctx.saved_tensors]
             with plain_formulas():
                 gradients = _gradients(ctx.formula, inputs, needs, g, create_graph=True)
-        elif ctx.kernels is not None and not is_plain() and _is_ordinary(g):
+        elif ctx.kernels is not None and not is_plain() and is_ordinary(g):
             gradients = ctx.kernels.gradients(ctx.saved_tensors, needs, g)
         else:
             saved = zip(ctx.saved_tensors, needs, strict=True)

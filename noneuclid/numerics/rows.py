@@ -10,6 +10,9 @@ float64 tensors (*, 1). Traced for a native kernel they are `Row` and `Scalar` o
 `numerics/native/trace.py`, which have the same arithmetic.
 """
 
+import functools
+import operator
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import torch
@@ -23,12 +26,14 @@ Row: TypeAlias = Tensor  # to the type checker; a trace has `trace.Row` in its p
 
 def rows(*tensors: Tensor) -> tuple[Row, ...]:
     """Return (*, n) tensors, whose batch axes broadcast, as rows to compute with."""
-    if isinstance(tensors[0], Rounded):
+    if isinstance(tensors[0], Rounded | trace.Row):
         return tuple(_stored(t) for t in tensors)
     return tuple(wide(t) for t in tensors)
 
 
 def _stored(value: Any) -> Any:
+    if isinstance(value, trace.Row):  # a combination that was never rounded
+        return value
     return trace.Row(value.trace, {(value.place, -1, 0): 1.0})
 
 
@@ -59,3 +64,31 @@ def joined(first: Tensor, rest: Tensor) -> Tensor:
     shape = torch.broadcast_shapes(first.shape[:-1], rest.shape[:-1])
     parts = (first.to(rest.dtype).expand(*shape, 1), rest.expand(*shape, rest.shape[-1]))
     return torch.cat(parts, dim=-1)
+
+
+def first(x: Any) -> Any:
+    """Return the first column of joined rows as a row scalar, (*, 1)."""
+    if isinstance(x, Joined):
+        return x.first
+    return wide(x[..., :1])
+
+
+def combination(*terms: tuple[Tensor | float, Tensor]) -> Tensor:
+    """Return the sum of row scalars times vectors, in their dtype.
+
+    In a trace it is not rounded, so that no pass over memory is spent on it.
+    """
+    if isinstance(terms[0][1], Rounded | Joined | trace.Row):
+        return _sum(scalar * _unrounded(x) for scalar, x in terms)
+    return _sum(scalar * wide(x) for scalar, x in terms).to(terms[0][1].dtype)
+
+
+def _unrounded(x: Any) -> Any:
+    """Return the combination that a stand-in for a vector was rounded from; its rows if joined."""
+    rest = x.rest if isinstance(x, Joined) else x
+    row = rest.trace.values[rest.place].row if isinstance(rest, Rounded) else None
+    return _stored(rest) if row is None else row
+
+
+def _sum(terms: Iterable[Any]) -> Any:
+    return functools.reduce(operator.add, terms)

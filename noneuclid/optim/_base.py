@@ -7,37 +7,38 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.optimizer import Optimizer, _use_grad_for_differentiable
+from torch.optim.optimizer import Optimizer
 
-from noneuclid.manifolds import ManifoldParameter, manifold_of
-from noneuclid.optim._geometry import check_decay, check_sharding, factors_of, local
+from noneuclid.manifolds import Euclidean, Manifold, ManifoldParameter, SpaceForm, manifold_of
+from noneuclid.optim._checks import check_decay, check_finite, check_flags, check_sharding
+from noneuclid.optim._pieces import Piece, TouchedRows, cut, factors_of, local
+from noneuclid.optim._rule import Rule
 
-_PLAIN_ONLY = {  # flags of torch.optim that have no Riemannian form, and what to do instead
-    "differentiable": "take the steps with expmap in your own loop",
-    "fused": "leave fused=None and use foreach for the plain parameters",
-    "capturable": "leave capturable=False",
-    "decoupled_weight_decay": "use weight_decay alone",
-}
+_Bucket = tuple[Manifold, list[Piece]]
 
 
 class RiemannianOptimizer(Optimizer, ABC):
     """An optimizer for models that mix ordinary parameters with points on manifolds.
 
     To be combined with the torch.optim class it extends, which brings arguments, defaults and
-    state: `class RiemannianAdam(RiemannianOptimizer, torch.optim.Adam)`. A parameter made by
-    `ManifoldParameter` takes `_step_marked`, every other one `_step_plain`; both get lists, so a
-    subclass is free to stack. State and groups hold tensors and numbers only, under torch.optim's
-    names, so a state dict says nothing of manifolds.
+    state: `class RiemannianAdam(RiemannianOptimizer, torch.optim.Adam)`. Ordinary parameters, and
+    those on R^n, are stepped by torch's own functional code (`_step_flat`). A parameter made by
+    `ManifoldParameter` is cut into the factors of its manifold; factors of the same geometry are
+    stepped together by a `Rule`. State and groups hold tensors and numbers only, under
+    torch.optim's names, so a state dict says nothing of manifolds.
 
     When a step moves a learnable curvature, the marked parameters of its manifold are written
     back by `projx` after all updates of that step.
     """
 
+    _counts_steps = True  # whether the state has a "step"
     _under_construction = False
 
-    def __init__(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        self._under_construction = True
+    def __init__(self, params: Any, *args: Any, own: dict[str, Any], **kwargs: Any) -> None:
+        """Build torch's optimizer, with the options `own` in the defaults and in every group."""
+        self._own, self._under_construction = own, True
         super().__init__(params, *args, **kwargs)
+        self.defaults.update(own)
         self._under_construction = False
         self._warn_of_missing_curvature(list(self._marked(self.param_groups)))
 
@@ -48,7 +49,8 @@ class RiemannianOptimizer(Optimizer, ABC):
             ValueError: a flag that has no Riemannian form, weight decay without an origin, or a
                 parameter whose points are spread over processes.
         """
-        super().add_param_group(param_group)
+        options = self._own if self._under_construction else {}  # later they are defaults
+        super().add_param_group({**options, **param_group})
         group = self.param_groups[-1]
         marked = list(self._marked([group]))
         try:
@@ -60,7 +62,6 @@ class RiemannianOptimizer(Optimizer, ABC):
         if not self._under_construction:
             self._warn_of_missing_curvature(marked)
 
-    @_use_grad_for_differentiable
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step; return the closure's loss, or None without one.
 
@@ -68,45 +69,145 @@ class RiemannianOptimizer(Optimizer, ABC):
             closure: clears the gradients, evaluates the model, calls backward, returns the loss.
 
         Raises:
-            RuntimeError: a sparse gradient of a marked parameter.
+            RuntimeError: a sparse gradient that is not one of rows; with `error_if_nonfinite`, a
+                gradient that is not finite (nothing has moved then).
         """
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        check_finite(self.param_groups)
+        # A differentiable step has a graph: of plain parameters, as in torch.
+        with torch.set_grad_enabled(bool(self.defaults.get("differentiable"))):
+            self._take_step()
+        return loss
+
+    def _take_step(self) -> None:
         # Marked parameters first: their gradients belong to the curvatures of before the step.
-        with torch.no_grad():
-            for group in self.param_groups:
-                self._step_marked(group, [p for p in self._marked([group]) if _has_gradient(p)])
+        flat = [self._step_marked(group) for group in self.param_groups]
         moved: set[int] = set()
-        for group in self.param_groups:
+        for group, pieces in zip(self.param_groups, flat, strict=True):
             plain = [p for p in group["params"] if manifold_of(p) is None and p.grad is not None]
             moved.update(map(id, plain))
             self._step_plain(group, plain)
+            self._step_flat(group, pieces)
         self._write_back(moved)
-        return loss
 
     @abstractmethod
     def _step_plain(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
-        """Update ordinary parameters by torch.optim's own code."""
+        """Update ordinary parameters by torch.optim's own code, state and all."""
 
     @abstractmethod
-    def _step_marked(self, group: dict[str, Any], parameters: list[ManifoldParameter]) -> None:
-        """Update parameters on manifolds; each has a dense gradient."""
+    def _step_flat(self, group: dict[str, Any], pieces: list[Piece]) -> None:
+        """Update pieces on R^n by torch.optim's own code; their steps are counted already."""
+
+    @abstractmethod
+    def _rule(self, group: dict[str, Any], piece: Piece) -> Rule:
+        """Return how pieces with the steps of this one move on curved manifolds."""
+
+    @abstractmethod
+    def _state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """Return the names of the state of a marked parameter, besides "step"."""
+
+    # -- marked parameters -----------------------------------------------------------------------
+
+    @torch.no_grad()
+    def _step_marked(self, group: dict[str, Any]) -> list[Piece]:
+        """Step the curved pieces of a group; return the flat ones."""
+        flat: list[Piece] = []
+        buckets: dict[Any, _Bucket] = {}
+        touched: list[TouchedRows] = []
+        parameters = [p for p in self._marked([group]) if p.grad is not None]
+        names = self._state_names(group)
+        if self._counts_steps:
+            self._count_steps(group, parameters)
+        kinds: dict[int, Any] = {}  # many parameters share a manifold
+        for parameter in parameters:
+            whole = self._piece(parameter, names)
+            if whole.gradient.layout != torch.strided:
+                touched.append(TouchedRows(whole))
+                whole = touched[-1].piece
+            for piece in cut(whole):
+                kind = kinds.get(id(piece.manifold))
+                if kind is None:
+                    kind = kinds[id(piece.manifold)] = _kind(piece.manifold)
+                if kind is Euclidean:
+                    flat.append(piece)
+                else:
+                    x = piece.x
+                    key = (kind, x.dtype, x.device, _number(piece.step), piece.is_first)
+                    buckets.setdefault(key, (piece.manifold, []))[1].append(piece)
+        for manifold, pieces in buckets.values():
+            self._rule(group, pieces[0]).take(manifold, pieces)
+        if touched:
+            self._step_flat(group, flat)
+            flat = []
+        for rows in touched:
+            rows.scatter()
+        return flat
+
+    def _count_steps(self, group: dict[str, Any], parameters: list[ManifoldParameter]) -> None:
+        on_device = group.get("capturable") or group.get("fused")
+        for parameter in parameters:
+            state = self.state[parameter]
+            if "step" not in state:
+                state["step"] = torch.zeros((), device=parameter.device if on_device else "cpu")
+        if parameters:
+            torch._foreach_add_([self.state[parameter]["step"] for parameter in parameters], 1)
+
+    def _piece(self, parameter: ManifoldParameter, names: tuple[str, ...]) -> Piece:
+        """Return the whole of a parameter, with its state, made at the first step."""
+        known = self.state[parameter]
+        is_first = False
+        for name in names:
+            if known.get(name) is None:
+                is_first = True
+                known[name] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+        assert parameter.grad is not None
+        return Piece(
+            parameter.manifold,
+            local(parameter.detach()),
+            _rows_checked(local(parameter.grad), parameter),
+            {name: local(known[name]) for name in names},
+            known.get("step"),
+            is_first,
+        )
+
+    @staticmethod
+    def _count(group: dict[str, Any], step: Tensor) -> Any:
+        """Return the number of a step, as a tensor where the group is to be captured."""
+        return step if group.get("capturable") else _number(step)
+
+    @staticmethod
+    def _marked(groups: list[dict[str, Any]]) -> Iterator[ManifoldParameter]:
+        for group in groups:
+            for parameter in group["params"]:
+                if manifold_of(parameter) is not None:
+                    yield parameter
+
+    @torch.no_grad()
+    def _write_back(self, moved: set[int]) -> None:
+        """Project the points whose manifold has a parameter among those that `moved`."""
+        has_moved: dict[int, bool] = {}  # many parameters share a manifold: look through it once
+
+        def moves(manifold: Manifold) -> bool:
+            if id(manifold) not in has_moved:
+                has_moved[id(manifold)] = any(id(p) in moved for p in manifold.parameters())
+            return has_moved[id(manifold)]
+
+        for parameter in self._marked(self.param_groups) if moved else ():
+            if moves(parameter.manifold):
+                for factor, (x,) in factors_of(parameter.manifold, local(parameter.detach())):
+                    if moves(factor):
+                        x.copy_(factor.projx(x))
 
     # -- checks ----------------------------------------------------------------------------------
 
     def _check_group(self, group: dict[str, Any], parameter: ManifoldParameter) -> None:
         check_sharding(parameter, parameter.manifold)
-        for flag, advice in _PLAIN_ONLY.items():
-            # A fused default makes GradScaler hand over scaled gradients, whatever the group says.
-            if group.get(flag) or (flag == "fused" and self.defaults.get(flag)):
-                raise ValueError(
-                    f"{flag}=True has no form for parameters on a manifold, got one on"
-                    f" {parameter.manifold!r}; {advice}, or give the plain parameters an"
-                    " optimizer of their own"
-                )
-        if group.get("weight_decay", 0) != 0:
+        check_flags(group, self.defaults, parameter.manifold)
+        decay = group.get("weight_decay", 0)
+        if isinstance(decay, Tensor) or decay != 0:
             check_decay(parameter.manifold)
 
     def _warn_of_missing_curvature(self, marked: list[ManifoldParameter]) -> None:
@@ -123,36 +224,33 @@ class RiemannianOptimizer(Optimizer, ABC):
                     stacklevel=3,
                 )
 
-    # -- marked parameters -----------------------------------------------------------------------
 
-    @staticmethod
-    def _marked(groups: list[dict[str, Any]]) -> Iterator[ManifoldParameter]:
-        for group in groups:
-            for parameter in group["params"]:
-                if manifold_of(parameter) is not None:
-                    yield parameter
-
-    @torch.no_grad()
-    def _write_back(self, moved: set[int]) -> None:
-        """Project the points whose manifold has a parameter among those that `moved`."""
-        if not moved:
-            return
-        has_moved: dict[int, bool] = {}  # many parameters share a manifold: look through it once
-        for parameter in self._marked(self.param_groups):
-            for factor, (x,) in factors_of(parameter.manifold, local(parameter.detach())):
-                if id(factor) not in has_moved:
-                    has_moved[id(factor)] = any(id(p) in moved for p in factor.parameters())
-                if has_moved[id(factor)]:
-                    x.copy_(factor.projx(x))
+def _kind(manifold: Manifold) -> Any:
+    """Return what manifolds have in common whose pieces are stepped together."""
+    if isinstance(manifold, Euclidean):
+        return Euclidean
+    if not isinstance(manifold, SpaceForm):
+        return id(manifold)
+    curvature = manifold.curvature
+    value = id(curvature) if curvature.learnable else float(curvature)
+    return type(manifold), manifold.point_shape, value
 
 
-def _has_gradient(parameter: Tensor) -> bool:
-    """Tell whether `parameter` takes part in the step; raise RuntimeError on a sparse gradient."""
-    if parameter.grad is None:
-        return False
-    if parameter.grad.layout != torch.strided:
-        raise RuntimeError(
-            f"parameters on a manifold need dense gradients, got {parameter.grad.layout}; build"
-            " the embedding with sparse=False, or call .grad.to_dense() before the step"
-        )
-    return True
+def _number(step: Tensor | None) -> Any:
+    """Return a step count as a number; as a tensor where a look at it would wait for a device."""
+    if step is None or torch.compiler.is_compiling() or not step.is_cpu:
+        return step
+    return step.item()
+
+
+def _rows_checked(gradient: Tensor, parameter: Tensor) -> Tensor:
+    """Return the gradient; raise RuntimeError where it is sparse and its entries are not rows."""
+    if gradient.layout == torch.strided:
+        return gradient
+    if gradient.layout == torch.sparse_coo and gradient.sparse_dim() == 1 and parameter.dim() > 1:
+        return gradient
+    raise RuntimeError(
+        f"a parameter {tuple(parameter.shape)} on a manifold needs a dense gradient or a sparse one"
+        f" whose entries are rows, as of torch.nn.Embedding(sparse=True), got {gradient.layout}"
+        f" of {gradient.sparse_dim()} sparse axes; call .grad.to_dense() before the step"
+    )

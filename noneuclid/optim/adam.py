@@ -1,6 +1,5 @@
 """Riemannian Adam and AMSGrad."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,9 +7,11 @@ from torch import Tensor
 from torch.optim.adam import adam
 from torch.optim.optimizer import ParamsT
 
-from noneuclid.manifolds import Manifold, ManifoldParameter
+from noneuclid.manifolds import Manifold
+from noneuclid.numerics import combination
 from noneuclid.optim._base import RiemannianOptimizer
-from noneuclid.optim._geometry import add_square, factors_of, gradient_of, local, move
+from noneuclid.optim._pieces import Piece
+from noneuclid.optim._rule import Rule, square
 
 # parameters, gradients, m, v, largest v, step counts
 _Lists = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor], list[Tensor], list[Tensor]]
@@ -30,13 +31,17 @@ class RiemannianAdam(RiemannianOptimizer, torch.optim.Adam):
         lr: length of a step, about.
         betas: how much of m and of v stays.
         eps: added to the root of v^.
-        weight_decay: pull towards the origin, -weight_decay log_x(o), added to the gradient; not
-            applied on factors of positive curvature.
+        weight_decay: pull towards the origin, -weight_decay log_x(o), added to the gradient.
         amsgrad: divide by the largest v so far.
         maximize: ascend.
         foreach: for the plain parameters, as in torch.
-        capturable, differentiable, fused, decoupled_weight_decay: refused when a parameter is
-            marked.
+        capturable: keep the step count on the device, as in torch.
+        differentiable, fused: refused when a parameter is marked.
+        decoupled_weight_decay: move by x <- exp_x(lr weight_decay log_x(o)) before the step
+            instead, as `RiemannianAdamW` does.
+        decays_spheres: whether weight decay acts on factors of positive curvature too.
+        error_if_nonfinite: whether `step` raises RuntimeError on a NaN or infinite gradient,
+            naming the parameter, before anything moves.
 
     Raises:
         ValueError: an argument out of range, weight decay on a manifold without origin, or a
@@ -61,6 +66,8 @@ class RiemannianAdam(RiemannianOptimizer, torch.optim.Adam):
         differentiable: bool = False,
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
+        decays_spheres: bool = False,
+        error_if_nonfinite: bool = False,
     ) -> None:
         super().__init__(
             params,
@@ -75,14 +82,26 @@ class RiemannianAdam(RiemannianOptimizer, torch.optim.Adam):
             differentiable=differentiable,
             fused=fused,
             decoupled_weight_decay=decoupled_weight_decay,
+            own={"decays_spheres": decays_spheres, "error_if_nonfinite": error_if_nonfinite},
         )
 
     def _step_plain(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
-        if not parameters:
-            return
-        self._accelerator_graph_capture_health_check()
-        lists: _Lists = ([], [], [], [], [], [])
-        has_complex = self._init_group({**group, "params": parameters}, *lists)
+        if parameters:
+            self._accelerator_graph_capture_health_check()
+            lists: _Lists = ([], [], [], [], [], [])
+            has_complex = self._init_group({**group, "params": parameters}, *lists)
+            self._step_lists(group, lists, has_complex)
+
+    def _step_flat(self, group: dict[str, Any], pieces: list[Piece]) -> None:
+        if pieces:
+            names = self._state_names(group)
+            states = [[p.state[name] for p in pieces] for name in names]
+            steps = [p.step - 1 for p in pieces if p.step is not None]  # torch counts it again
+            most = states[2] if group["amsgrad"] else []
+            points, gradients = [p.x for p in pieces], [p.gradient for p in pieces]
+            self._step_lists(group, (points, gradients, states[0], states[1], most, steps), False)
+
+    def _step_lists(self, group: dict[str, Any], lists: _Lists, has_complex: bool) -> None:
         beta1, beta2 = group["betas"]
         adam(
             *lists,
@@ -103,71 +122,37 @@ class RiemannianAdam(RiemannianOptimizer, torch.optim.Adam):
             maximize=group["maximize"],
         )
 
-    def _step_marked(self, group: dict[str, Any], parameters: list[ManifoldParameter]) -> None:
-        if not parameters:
-            return
-        self._accelerator_graph_capture_health_check()
-        lists: _Lists = ([], [], [], [], [], [])
-        self._init_group({**group, "params": parameters}, *lists)
-        manifolds: list[Manifold] = []
-        tensors: list[list[Tensor]] = []  # of each factor: point, gradient, m, v, largest v
-        steps: list[float] = []
-        for index, parameter in enumerate(parameters):
-            of_parameter = [local(one[index]) for one in lists[:5] if one]
-            of_parameter[0] = local(parameter.detach())
-            lists[5][index] += 1
-            step = float(lists[5][index])
-            for factor, views in factors_of(parameter.manifold, *of_parameter):
-                manifolds.append(factor)
-                tensors.append(views)
-                steps.append(step)
-        riemannian_adam(
-            manifolds,
-            tensors,
-            steps,
-            lr=group["lr"],
-            betas=group["betas"],
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
+    def _state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        names = ("exp_avg", "exp_avg_sq")
+        return (*names, "max_exp_avg_sq") if group["amsgrad"] else names
+
+    def _rule(self, group: dict[str, Any], piece: Piece) -> Rule:
+        assert piece.step is not None
+        beta1, beta2 = group["betas"]
+        step = self._count(group, piece.step)
+        size = group["lr"] / (1 - beta1**step)
+        root = (1 - beta2**step) ** 0.5
+        decay = group["weight_decay"]
+        return Rule(
+            _adam,
+            (beta1, beta2, size, root, group["eps"]),
+            vectors=("exp_avg",),
+            numbers=self._state_names(group)[1:],
+            decay=group["lr"] * decay if group["decoupled_weight_decay"] else decay,
+            is_decoupled=group["decoupled_weight_decay"],
+            decays_spheres=group.get("decays_spheres", False),
             maximize=group["maximize"],
         )
 
 
-def riemannian_adam(
-    manifolds: Sequence[Manifold],
-    tensors: Sequence[Sequence[Tensor]],
-    steps: Sequence[float],
-    *,
-    lr: float | Tensor,
-    betas: tuple[float | Tensor, float | Tensor],
-    eps: float,
-    weight_decay: float,
-    maximize: bool,
-) -> None:
-    """Take one Adam step in place; AMSGrad where the largest v is given.
-
-    Args:
-        manifolds: where each entry of `tensors` lives.
-        tensors: (point, ambient gradient, m, v) or (point, gradient, m, v, largest v); (*, S).
-        steps: the number of each step, from 1.
-        lr: as in `RiemannianAdam`, like all that follow.
-        betas: of m and of v.
-        eps: added to the root of v^.
-        weight_decay: pull towards the origin.
-        maximize: ascend.
-    """
-    if isinstance(lr, Tensor):
-        lr = lr.reshape(())
-    beta1, beta2 = (beta.reshape(()) if isinstance(beta, Tensor) else beta for beta in betas)
-    for manifold, (x, g, m, v, *largest), step in zip(manifolds, tensors, steps, strict=True):
-        gradient = gradient_of(manifold, x, g, maximize=maximize, weight_decay=weight_decay)
-        m.lerp_(gradient, 1 - (beta1.to(m) if isinstance(beta1, Tensor) else beta1))
-        v.mul_(beta2)
-        add_square(manifold, x, gradient, v, 1 - beta2)
-        for most in largest:
-            torch.maximum(most, v, out=most)
-            v = most
-        size = lr / (1 - beta1**step)
-        root = (v.sqrt() / (1 - beta2**step) ** 0.5).add_(eps)
-        # m (-size) / root, in this order, is what addcdiv_ computes
-        move(manifold, x, (m * -size).div_(root), 1, m)
+def _adam(
+    manifold: Manifold, settings: list[Tensor], x: Tensor, u: Tensor, m: Tensor, v: Tensor,
+    *most: Tensor,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    """Return -size m / (sqrt(v) / root + eps), with the new m and v, and the largest v if kept."""
+    beta1, beta2, size, root, eps = settings
+    m = combination((beta1, m), (1 - beta1, u))
+    v = beta2 * v + (1 - beta2) * square(manifold, x, u)
+    most = tuple(torch.maximum(largest, v) for largest in most)
+    scale = -size / ((most[0] if most else v).sqrt() / root + eps)
+    return combination((scale, m)), m, v, *most

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_swa_avg_fn
 
 from noneuclid.manifolds import Euclidean, GeodesicManifold, Manifold, ManifoldParameter
-from noneuclid.optim._geometry import factors_of
+from noneuclid.optim._pieces import factors_of
 
 
 class RiemannianAveragedModel(AveragedModel):

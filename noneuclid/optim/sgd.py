@@ -1,6 +1,5 @@
 """Riemannian stochastic gradient descent, with momentum."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,9 +7,11 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 from torch.optim.sgd import sgd
 
-from noneuclid.manifolds import Manifold, ManifoldParameter
+from noneuclid.manifolds import Manifold
+from noneuclid.numerics import combination
 from noneuclid.optim._base import RiemannianOptimizer
-from noneuclid.optim._geometry import factors_of, gradient_of, local, move
+from noneuclid.optim._pieces import Piece
+from noneuclid.optim._rule import Rule
 
 
 class RiemannianSGD(RiemannianOptimizer, torch.optim.SGD):
@@ -25,12 +26,14 @@ class RiemannianSGD(RiemannianOptimizer, torch.optim.SGD):
         lr: step length per unit of gradient.
         momentum: how much of the last direction stays.
         dampening: how much of the gradient is left out of later directions.
-        weight_decay: pull towards the origin, -weight_decay log_x(o), added to the gradient; not
-            applied on factors of positive curvature.
+        weight_decay: pull towards the origin, -weight_decay log_x(o), added to the gradient.
         nesterov: look ahead along the momentum; needs momentum > 0 and no dampening.
         maximize: ascend.
         foreach: for the plain parameters, as in torch.
         differentiable, fused: refused when a parameter is marked.
+        decays_spheres: whether weight decay acts on factors of positive curvature too.
+        error_if_nonfinite: whether `step` raises RuntimeError on a NaN or infinite gradient,
+            naming the parameter, before anything moves.
 
     Raises:
         ValueError: an argument out of range, weight decay on a manifold without origin, or a
@@ -52,6 +55,8 @@ class RiemannianSGD(RiemannianOptimizer, torch.optim.SGD):
         foreach: bool | None = None,
         differentiable: bool = False,
         fused: bool | None = None,
+        decays_spheres: bool = False,
+        error_if_nonfinite: bool = False,
     ) -> None:
         super().__init__(
             params,
@@ -64,22 +69,47 @@ class RiemannianSGD(RiemannianOptimizer, torch.optim.SGD):
             foreach=foreach,
             differentiable=differentiable,
             fused=fused,
+            own={"decays_spheres": decays_spheres, "error_if_nonfinite": error_if_nonfinite},
         )
+
+    _counts_steps = False
 
     def _step_plain(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         if not parameters:
             return
+        points: list[Tensor] = []
         gradients: list[Tensor] = []
         buffers: list[Tensor | None] = []
-        with_gradient: list[Tensor] = []
-        has_sparse_grad = self._init_group(
-            {**group, "params": parameters}, with_gradient, gradients, buffers
-        )
+        is_sparse = self._init_group({**group, "params": parameters}, points, gradients, buffers)
+        self._step_lists(group, points, gradients, buffers, is_sparse)
+        if group["momentum"] != 0:
+            for parameter, buffer in zip(points, buffers, strict=True):
+                self.state[parameter]["momentum_buffer"] = buffer
+
+    def _step_flat(self, group: dict[str, Any], pieces: list[Piece]) -> None:
+        if not pieces:
+            return
+        kept = [piece.state.get("momentum_buffer") for piece in pieces]
+        buffers = [None if p.is_first else b for p, b in zip(pieces, kept, strict=True)]
+        points, gradients = [p.x for p in pieces], [p.gradient for p in pieces]
+        self._step_lists(group, points, gradients, buffers, False)
+        for piece, before, after in zip(pieces, kept, buffers, strict=True):
+            if piece.is_first and before is not None and after is not None:
+                before.copy_(after)
+
+    def _step_lists(
+        self,
+        group: dict[str, Any],
+        points: list[Tensor],
+        gradients: list[Tensor],
+        buffers: list[Tensor | None],
+        is_sparse: bool,
+    ) -> None:
         sgd(
-            with_gradient,
+            points,
             gradients,
             buffers,
-            has_sparse_grad=has_sparse_grad,
+            has_sparse_grad=is_sparse,
             foreach=group["foreach"],
             fused=group["fused"],
             grad_scale=getattr(self, "grad_scale", None),
@@ -91,74 +121,34 @@ class RiemannianSGD(RiemannianOptimizer, torch.optim.SGD):
             nesterov=group["nesterov"],
             maximize=group["maximize"],
         )
-        if group["momentum"] != 0:
-            for parameter, buffer in zip(with_gradient, buffers, strict=True):
-                self.state[parameter]["momentum_buffer"] = buffer
 
-    def _step_marked(self, group: dict[str, Any], parameters: list[ManifoldParameter]) -> None:
-        manifolds: list[Manifold] = []
-        tensors: list[list[Tensor]] = []  # of each factor: point, gradient, momentum
-        is_first: list[bool] = []
-        for parameter in parameters:
-            assert parameter.grad is not None
-            of_parameter = [local(parameter.detach()), local(parameter.grad)]
-            first = False
-            if group["momentum"] != 0:
-                state = self.state[parameter]
-                first = state.get("momentum_buffer") is None
-                if first:
-                    state["momentum_buffer"] = torch.zeros_like(parameter)
-                of_parameter.append(local(state["momentum_buffer"]))
-            for factor, views in factors_of(parameter.manifold, *of_parameter):
-                manifolds.append(factor)
-                tensors.append(views)
-                is_first.append(first)
-        riemannian_sgd(
-            manifolds,
-            tensors,
-            is_first,
-            lr=group["lr"],
-            momentum=group["momentum"],
-            dampening=group["dampening"],
-            weight_decay=group["weight_decay"],
-            nesterov=group["nesterov"],
+    def _state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("momentum_buffer",) if group["momentum"] != 0 else ()
+
+    def _rule(self, group: dict[str, Any], piece: Piece) -> Rule:
+        momentum = (0.0, 1.0) if piece.is_first else (group["momentum"], 1 - group["dampening"])
+        ahead = group["momentum"] if group["nesterov"] else 0.0
+        names = self._state_names(group)
+        return Rule(
+            _momentum if names else _plain,
+            (group["lr"], *momentum, float(group["nesterov"]), ahead) if names else (group["lr"],),
+            vectors=names,
+            decay=group["weight_decay"],
+            decays_spheres=group.get("decays_spheres", False),
             maximize=group["maximize"],
         )
 
 
-def riemannian_sgd(  # noqa: PLR0913 - the arguments of torch.optim.sgd.sgd
-    manifolds: Sequence[Manifold],
-    tensors: Sequence[Sequence[Tensor]],
-    is_first: Sequence[bool],
-    *,
-    lr: float | Tensor,
-    momentum: float,
-    dampening: float,
-    weight_decay: float | Tensor,
-    nesterov: bool,
-    maximize: bool,
-) -> None:
-    """Take one SGD step in place.
+def _plain(manifold: Manifold, settings: list[Tensor], x: Tensor, u: Tensor) -> tuple[Tensor, ...]:
+    """Return -lr u."""
+    (lr,) = settings
+    return (combination((-lr, u)),)
 
-    Args:
-        manifolds: where each entry of `tensors` lives.
-        tensors: (point, ambient gradient) or, with momentum, (point, gradient, buffer); (*, S).
-        is_first: whether the buffer is still empty.
-        lr: as in `RiemannianSGD`, like all that follow.
-        momentum: how much of the last direction stays.
-        dampening: how much of the gradient is left out of later directions.
-        weight_decay: pull towards the origin.
-        nesterov: look ahead along the momentum.
-        maximize: ascend.
-    """
-    if isinstance(lr, Tensor):
-        lr = lr.reshape(())
-    for manifold, (x, g, *buffers), first in zip(manifolds, tensors, is_first, strict=True):
-        direction = gradient_of(manifold, x, g, maximize=maximize, weight_decay=weight_decay)
-        for buffer in buffers:
-            if first:
-                buffer.copy_(direction)
-            else:
-                buffer.mul_(momentum).add_(direction, alpha=1 - dampening)
-            direction = direction.add(buffer, alpha=momentum) if nesterov else buffer
-        move(manifold, x, direction, -lr, *buffers)
+
+def _momentum(
+    manifold: Manifold, settings: list[Tensor], x: Tensor, u: Tensor, b: Tensor
+) -> tuple[Tensor, ...]:
+    """Return -lr (b or, looking ahead, u + ahead b), with the new b."""
+    lr, keep, take, looks, ahead = settings
+    b = combination((keep, b), (take, u))
+    return combination((-lr * looks, u), (-lr * (1 - looks + ahead), b)), b

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from noneuclid.numerics.native.build import compiler, loaded
 from noneuclid.numerics.native.derivative import Derivative, Result
-from noneuclid.numerics.native.emit import Source, source
+from noneuclid.numerics.native.emit import Source, Written, source
 from noneuclid.numerics.native.threads import in_threads, spans_of
 from noneuclid.numerics.native.trace import Joined, Rounded, Row, Scalar, Trace, UntraceableError
 
@@ -110,7 +110,7 @@ class Kernels:
             rows_back = None if self.is_scalar else trace.operand(self.dtype)
             scalar_back = trace.parameter() if self.is_scalar or self.is_joined else None
             adjoints = Derivative(trace, result, rows_back, scalar_back)
-            results: list[Result] = []
+            results: list[Written] = []
             for stand_in, dtype in zip(stand_ins, stored, strict=True):
                 if not dtype:
                     continue

@@ -12,19 +12,21 @@ that its bits do not depend on the machine.
 # over 300 lines: one class that walks one graph
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from noneuclid.numerics.native.derivative import Result
-from noneuclid.numerics.native.trace import Joined, Leaf, Rounded, Row, Scalar, Trace
+from noneuclid.numerics.native.trace import Filled, Joined, Leaf, Rounded, Row, Scalar, Trace
 
+Written = Result | Filled
 PRELUDE = Path(__file__).with_name("prelude.h").read_text()
 FUNCTIONS = Path(__file__).with_name("functions.h").read_text()  # goes after the prelude
 _IN_A_LOOP_OF_ITS_OWN = {"exp", "expm1", "log1p", "sin", "cos", "tan", "atan2"}
 _SUMS = {"dot", "residue"}
+_READ = {"parameter", "entry"}
 _FORMS = {
     "add": "{} + {}",
     "sub": "{} - {}",
@@ -55,8 +57,8 @@ class Source:
 
 
 class _Emitter:
-    def __init__(self, trace: Trace, results: list[Result]) -> None:
-        self.trace, self.results = trace, results
+    def __init__(self, trace: Trace, results: list[Written], targets: Sequence[int]) -> None:
+        self.trace, self.results, self.targets = trace, results, targets
         self.values: set[int] = set()  # stored rows that are read
         self.scalars: set[int] = set()
         self._mark(results)
@@ -74,7 +76,7 @@ class _Emitter:
 
     # -- what is needed, and when ----------------------------------------------------------------
 
-    def _mark(self, results: list[Result]) -> None:
+    def _mark(self, results: list[Written]) -> None:
         """Find what results need; rows that are only written are not kept."""
         waiting: list[Scalar | Row] = []
         for result in results:
@@ -86,6 +88,8 @@ class _Emitter:
                 if item.index in self.scalars:
                     continue
                 self.scalars.add(item.index)
+                if item.operation == "entry":
+                    self.values.add(item.arguments[0])
                 waiting.extend(a for a in item.arguments if isinstance(a, Scalar | Row))
                 continue
             for (a, b, _), coefficient in item.terms.items():
@@ -99,7 +103,18 @@ class _Emitter:
 
     def _row_of(self, rounded: Rounded) -> list[Row]:
         row = self.trace.values[rounded.place].row
-        return [Row(self.trace, {(rounded.place, -1, 0): 1.0}) if row is None else row]
+        if row is None or self._is_overwritten(rounded, row):
+            return [Row(self.trace, {(rounded.place, -1, 0): 1.0})]
+        return [row]
+
+    def _is_overwritten(self, rounded: Rounded, row: Row) -> bool:
+        """Tell whether a result written earlier would change this row: it is kept apart then."""
+        for target, result in zip(self.targets, self.results, strict=False):
+            if any(part is rounded for part in _parts(result)):
+                return False
+            if any(target in (a, b) for a, b, _ in row.terms):
+                return True
+        return False
 
     def _nodes(self) -> Iterator[Scalar]:
         return (n for n in self.trace.nodes if n.index in self.scalars)
@@ -130,17 +145,23 @@ class _Emitter:
         stored = [p for a, b, _ in row.terms for p in (a, b) if p >= 0]
         return max([*below, *(self.value_levels[p] for p in stored)], default=0)
 
+    def _is_uniform(self, node: Scalar) -> bool:
+        """Tell whether a scalar is the same for all rows: those that an update is given are."""
+        return node.operation == "constant" or (
+            bool(self.targets) and node.operation == "parameter"
+        )
+
     def _loops(self, level: int) -> list[list[Scalar]]:
         """Return the scalars of a stage by the loops that make them, in order; no constants."""
         nodes = [n for n in self._nodes() if self.levels[n.index] == level]
-        nodes = [n for n in nodes if n.operation != "constant"]
+        nodes = [n for n in nodes if not self._is_uniform(n)]
         sums = [n for n in nodes if n.operation in _SUMS]
         loops = [sums] if sums else []
         open_loop: list[Scalar] = []
         for node in nodes:
             if node.operation in _SUMS:
                 continue
-            if node.operation == "parameter" or node.operation in _IN_A_LOOP_OF_ITS_OWN:
+            if node.operation in _READ or node.operation in _IN_A_LOOP_OF_ITS_OWN:
                 loops.append([node])
                 open_loop = []
                 continue
@@ -170,7 +191,7 @@ class _Emitter:
         for n in self._nodes():
             if n.operation in _SUMS or n.operation in _IN_A_LOOP_OF_ITS_OWN:
                 shared.add(n.index)
-            if n.operation == "parameter":
+            if n.operation in _READ and not self._is_uniform(n):
                 shared.add(n.index)
             for a in n.arguments:
                 if isinstance(a, Scalar) and home.get(a.index) != home.get(n.index):
@@ -193,6 +214,11 @@ class _Emitter:
         code = _KERNEL.format(
             operands=len(self.operands) + len(self.parameters),
             prelude=PRELUDE + FUNCTIONS if elementary else PRELUDE,
+            uniform="\n".join(
+                f"    const double u{n.index} = *(const double *)table[{2 + 3 * at}];"
+                for at, n in enumerate(self.parameters, start=len(self.operands))
+                if self.targets
+            ),
             values=max(1, len(self.slots)),
             body=body,
         )
@@ -205,7 +231,8 @@ class _Emitter:
 
     def _sums(self, nodes: list[Scalar]) -> None:
         rows = {id(a): a for n in nodes for a in n.arguments}
-        self._say("EACH_ROW {")
+        dots = [n for n in nodes if n.operation == "dot"]
+        self._say("{", *(f"Lanes eight{n.index}[WIDTH] = {{0}};" for n in dots), "EACH_ROW {")
         names = self._open(rows.values())
         for n in nodes:
             self._say(f"    Lanes s{n.index} = {{0}}, e{n.index} = {{0}};")
@@ -218,11 +245,15 @@ class _Emitter:
                 body.append(f"add_square({a}, &s{n.index}, &e{n.index});")
         self._columns(rows.values(), names, body)
         for n in nodes:
-            total = f"across(s{n.index})"
             if n.operation == "residue":
-                total = f"residue(s{n.index}, e{n.index})"
-            self._say(f"    {self._kept(n)} = {total}; (void)e{n.index};")
-        self._say("}")
+                self._say(f"    {self._kept(n)} = residue(s{n.index}, e{n.index});")
+        for n in dots:
+            self._say(f"    (void)e{n.index}, eight{n.index}[r % WIDTH] = s{n.index};")
+        self._say("    if (r % WIDTH == WIDTH - 1 || r == count - 1) {")
+        for n in dots:
+            to = f"V[{self.slots[n.index]}] + r - r % WIDTH"
+            self._say(f"        across_eight({to}, eight{n.index});")
+        self._say("    }", "}", "}")
 
     def _open(self, rows: Iterable[Row]) -> dict[int, str]:
         """Fetch the addresses and coefficients that rows need; return a name for each row."""
@@ -276,15 +307,22 @@ class _Emitter:
         self._columns([value.row], names, [f"STORE_{kind}(to + j, {names[id(value.row)]});"])
         self._say("}")
 
-    def _write(self, k: int, result: Result) -> None:
+    def _write(self, k: int, result: Written) -> None:
         first = result.first if isinstance(result, Joined) else None
         rows = result.rest if isinstance(result, Joined) else result
         if isinstance(rows, Scalar):
             self._say("EACH_ROW {", f"    *RESULT({k}, double, 1) = {self._kept(rows)};", "}")
             return
         kind = _C_TYPES[rows.dtype]
-        extra = 0 if first is None else 1
-        self._say("EACH_ROW {", f"    {kind} *to = RESULT({k}, {kind}, width + {extra});")
+        if self.targets:
+            address = f"IN_PLACE({k}, {kind})"
+        else:
+            address = f"RESULT({k}, {kind}, width + {0 if first is None else 1})"
+        self._say("EACH_ROW {", f"    {kind} *to = {address};")
+        if isinstance(rows, Filled):
+            self._say(f"    const {kind} value = {self._kept(rows.value)};")
+            self._say(f"    for (int64_t j = 0; j < width + {rows.extra}; j++) to[j] = value;", "}")
+            return
         if first is not None:
             self._say(f"    *to++ = ({kind}){self._kept(first)};")
         is_kept = rows.place in self.values
@@ -301,11 +339,13 @@ class _Emitter:
         elif first.operation == "parameter":
             at = len(self.operands) + [n.index for n in self.parameters].index(first.index)
             self._say(f"EACH_ROW {self._kept(first)} = *OPERAND({at}, double);")
+        elif first.operation == "entry":
+            place, column = first.arguments
+            at, kind = self.operands.index(place), _C_TYPES[self.trace.values[place].dtype]
+            self._say(f"EACH_ROW {self._kept(first)} = OPERAND({at}, {kind})[{column}];")
         elif first.operation in _IN_A_LOOP_OF_ITS_OWN:
             taken = ", ".join(
-                f"all({_literal(a.arguments[0])})"
-                if a.operation == "constant"
-                else f"EIGHT({self.slots[a.index]})"
+                f"all({self._kept(a)})" if self._is_uniform(a) else f"EIGHT({self.slots[a.index]})"
                 for a in first.arguments
             )
             value = f"{first.operation}_lanes({taken})"
@@ -316,13 +356,10 @@ class _Emitter:
     def _arithmetic(self, loop: list[Scalar]) -> None:
         made = {n.index for n in loop}
         taken = {a.index: a for n in loop for a in n.arguments if isinstance(a, Scalar)}
-        names = {
-            i: _literal(a.arguments[0]) if a.operation == "constant" else f"v{i}"
-            for i, a in taken.items()
-        }
+        names = {i: self._kept(a) if self._is_uniform(a) else f"v{i}" for i, a in taken.items()}
         self._say("EACH_LANE {")
         for index in sorted(taken.keys() - made):
-            if taken[index].operation != "constant":
+            if not self._is_uniform(taken[index]):
                 self._say(f"    const double v{index} = {self._kept(taken[index])};")
         for n in loop:
             form = _FORMS[n.operation].format(*(names[a.index] for a in n.arguments))
@@ -333,8 +370,10 @@ class _Emitter:
         self._say("}")
 
     def _kept(self, node: Scalar) -> str:
-        is_constant = node.operation == "constant"
-        return _literal(node.arguments[0]) if is_constant else f"V[{self.slots[node.index]}][r]"
+        if self._is_uniform(node):
+            is_constant = node.operation == "constant"
+            return _literal(node.arguments[0]) if is_constant else f"u{node.index}"
+        return f"V[{self.slots[node.index]}][r]"
 
 
 _C_TYPES = {torch.float32: "float", torch.float64: "double"}
@@ -345,6 +384,7 @@ void kernel(const int64_t *const table, char *const scratch, int64_t begin, int6
     memset(V, 0, sizeof V);
     const int64_t inner = table[0], width = table[1], padded = (width + 7) & ~(int64_t)7;
     (void)scratch, (void)padded;  // KEPT alone reads them
+{uniform}
     int64_t outside[BLOCK], inside[BLOCK], o = begin / inner, i = begin % inner;
     for (int64_t block = begin; block < end; block += BLOCK) {{
         const int64_t count = end - block < BLOCK ? end - block : BLOCK;
@@ -359,7 +399,9 @@ void kernel(const int64_t *const table, char *const scratch, int64_t begin, int6
 """
 
 
-def _parts(result: Result) -> list[Scalar | Rounded]:
+def _parts(result: Written) -> list[Scalar | Rounded]:
+    if isinstance(result, Filled):
+        return [result.value]
     return [result.first, result.rest] if isinstance(result, Joined) else [result]
 
 
@@ -377,6 +419,9 @@ def _term(coefficient: Scalar | float, leaf: str) -> str:
     return f"{_literal(coefficient)} * {leaf}"
 
 
-def source(trace: Trace, results: list[Result]) -> Source:
-    """Return the C code that computes `results` of a trace."""
-    return _Emitter(trace, results).source()
+def source(trace: Trace, results: list[Written], targets: Sequence[int] = ()) -> Source:
+    """Return the C code that computes `results` of a trace.
+
+    `targets`: the operands that the results overwrite, each with strides of its own.
+    """
+    return _Emitter(trace, results, targets).source()

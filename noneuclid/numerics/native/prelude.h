@@ -4,6 +4,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__AVX512F__) && defined(__AVX512VL__)
+#include <immintrin.h>
+#endif
+
 /* GCC halves loops and stores of eight numbers otherwise, and waits for the halves to be joined */
 #if defined(__AVX512F__) && !defined(__clang__)
 #pragma GCC target("prefer-vector-width=512")
@@ -24,6 +28,7 @@ typedef float FloatLanes __attribute__((vector_size(WIDTH * sizeof(float))));
     ((const type *)table[2 + 3 * (k)] + outside[r] * table[3 + 3 * (k)] +                          \
      inside[r] * table[4 + 3 * (k)])
 #define RESULT(k, type, length) ((type *)table[RESULTS + (k)] + (block + r) * (length))
+#define IN_PLACE(k, type) ((type *)table[RESULTS + 2 * (k)] + (block + r) * table[RESULTS + 2 * (k) + 1])
 #define KEPT(k, type) ((type *)(scratch + ((k) * BLOCK + r) * padded * (int64_t)sizeof(double)))
 
 #define WHOLE_LANES for (int64_t j = 0, left = WIDTH; j + WIDTH <= width; j += WIDTH)
@@ -33,25 +38,72 @@ typedef float FloatLanes __attribute__((vector_size(WIDTH * sizeof(float))));
 #define STORE_float(to, v) store_float(to, v, left)
 #define STORE_double(to, v) store_double(to, v, left)
 
-FUNCTION Lanes load_float(const float *from, int64_t left) {
+/* GCC widens four numbers at a time */
+#if defined(__AVX512F__) && defined(__AVX512VL__)
+#define WIDENED(narrow) ((Lanes)_mm512_cvtps_pd((__m256)(narrow)))
+#else
+#define WIDENED(narrow) __builtin_convertvector(narrow, Lanes)
+#endif
+
+/* fewer than eight numbers: by masks where the machine has them, a copy of any length is slow */
+#if defined(__AVX512F__) && defined(__AVX512VL__)
+#define LANES_OF(left) ((__mmask8)((1u << (left)) - 1))
+#define PART_float(from, left) ((FloatLanes)_mm256_maskz_loadu_ps(LANES_OF(left), from))
+#define PART_double(from, left) ((Lanes)_mm512_maskz_loadu_pd(LANES_OF(left), from))
+#define PUT_PART_float(to, v, left) _mm256_mask_storeu_ps(to, LANES_OF(left), (__m256)(v))
+#define PUT_PART_double(to, v, left) _mm512_mask_storeu_pd(to, LANES_OF(left), (__m512d)(v))
+#else
+FUNCTION FloatLanes part_float(const float *from, int64_t left) {
     FloatLanes v = {0};
-    memcpy(&v, from, left == WIDTH ? sizeof v : left * sizeof *from);
-    return __builtin_convertvector(v, Lanes);
+    for (int64_t l = 0; l < left; l++)
+        v[l] = from[l];
+    return v;
+}
+
+FUNCTION Lanes part_double(const double *from, int64_t left) {
+    Lanes v = {0};
+    for (int64_t l = 0; l < left; l++)
+        v[l] = from[l];
+    return v;
+}
+
+#define PART_float(from, left) part_float(from, left)
+#define PART_double(from, left) part_double(from, left)
+#define PUT_PART_float(to, v, left) memcpy(to, &(v), (left) * sizeof(float))
+#define PUT_PART_double(to, v, left) memcpy(to, &(v), (left) * sizeof(double))
+#endif
+
+FUNCTION Lanes load_float(const float *from, int64_t left) {
+    FloatLanes v;
+    if (left == WIDTH)
+        memcpy(&v, from, sizeof v);
+    else
+        v = PART_float(from, left);
+    return WIDENED(v);
 }
 
 FUNCTION Lanes load_double(const double *from, int64_t left) {
-    Lanes v = {0};
-    memcpy(&v, from, left == WIDTH ? sizeof v : left * sizeof *from);
+    Lanes v;
+    if (left == WIDTH)
+        memcpy(&v, from, sizeof v);
+    else
+        v = PART_double(from, left);
     return v;
 }
 
 FUNCTION void store_float(float *to, Lanes v, int64_t left) {
     const FloatLanes narrow = __builtin_convertvector(v, FloatLanes);
-    memcpy(to, &narrow, left == WIDTH ? sizeof narrow : left * sizeof *to);
+    if (left == WIDTH)
+        memcpy(to, &narrow, sizeof narrow);
+    else
+        PUT_PART_float(to, narrow, left);
 }
 
 FUNCTION void store_double(double *to, Lanes v, int64_t left) {
-    memcpy(to, &v, left == WIDTH ? sizeof v : left * sizeof *to);
+    if (left == WIDTH)
+        memcpy(to, &v, sizeof v);
+    else
+        PUT_PART_double(to, v, left);
 }
 
 FUNCTION Lanes axis(int64_t lane) {
@@ -61,8 +113,42 @@ FUNCTION Lanes axis(int64_t lane) {
     return v;
 }
 
+/* by halves, as the hardware adds them */
 FUNCTION double across(Lanes v) {
-    return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+    typedef double Four __attribute__((vector_size(4 * sizeof(double))));
+    typedef double Two __attribute__((vector_size(2 * sizeof(double))));
+    const union {
+        Lanes whole;
+        Four halves[2];
+    } eight = {v};
+    const union {
+        Four whole;
+        Two halves[2];
+    } four = {eight.halves[0] + eight.halves[1]};
+    const Two two = four.halves[0] + four.halves[1];
+    return two[0] + two[1];
+}
+
+/* the sums across eight rows, in the same order each; to[r] is that of lanes[r] */
+FUNCTION void across_eight(double *to, const Lanes *lanes) {
+#if defined(__AVX512F__) && defined(__AVX512VL__)
+    __m512d by_four[4], by_two[2];
+    for (int k = 0; k < 4; k++) {
+        const __m512d a = (__m512d)lanes[2 * k], b = (__m512d)lanes[2 * k + 1];
+        by_four[k] = _mm512_shuffle_f64x2(a, b, 0x44) + _mm512_shuffle_f64x2(a, b, 0xEE);
+    }
+    for (int k = 0; k < 2; k++) {
+        const __m512d a = by_four[2 * k], b = by_four[2 * k + 1];
+        by_two[k] = _mm512_shuffle_f64x2(a, b, 0x88) + _mm512_shuffle_f64x2(a, b, 0xDD);
+    }
+    const __m512d sums = _mm512_unpacklo_pd(by_two[0], by_two[1]) +
+                         _mm512_unpackhi_pd(by_two[0], by_two[1]);
+    const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    _mm512_storeu_pd(to, _mm512_permutexvar_pd(order, sums));
+#else
+    for (int r = 0; r < WIDTH; r++)
+        to[r] = across(lanes[r]);
+#endif
 }
 
 FUNCTION double larger(double a, double b) { return a > b || a != a ? a : b; }

@@ -56,6 +56,10 @@ class Trace:
         """Return the product of two combinations."""
         return self.node("dot", a, b)
 
+    def entry(self, rows: "Rounded", column: int) -> "Scalar":
+        """Return one column of rows that are given; -1 is the one before the first."""
+        return self.node("entry", rows.place, column)
+
     def node(self, operation: str, *arguments: Any) -> "Scalar":
         """Return the scalar operation(arguments), noted once however often it is asked for."""
         key = (operation, *(_key(a) for a in arguments))
@@ -93,6 +97,7 @@ class Rounded:
     trace: Trace
     place: int
     dtype: torch.dtype
+    device = torch.device("cpu")
 
     def to(self, dtype: torch.dtype) -> "Rounded":
         """Return itself: a second rounding is not a row operation."""
@@ -107,6 +112,21 @@ class Joined:
 
     first: "Scalar"
     rest: Rounded
+    device = torch.device("cpu")
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the rows."""
+        return self.rest.dtype
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """Stands for rows all of whose columns hold the same scalar."""
+
+    value: "Scalar"
+    dtype: torch.dtype
+    extra: int  # columns beyond those of the rows that the formula sees
 
 
 class Row:
@@ -246,6 +266,9 @@ class Scalar:
     def to(self, dtype: torch.dtype) -> "Scalar":
         """Return itself: a scalar is rounded where it is stored."""
         return self
+
+    def __getitem__(self, index: Any) -> "Scalar":
+        return self  # whether a column (*, 1) or a vector (*,) of scalars: here it is a number
 
     @classmethod
     def __torch_function__(

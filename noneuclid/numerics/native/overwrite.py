@@ -1,0 +1,132 @@
+"""Run a formula as one compiled kernel that overwrites what it read: the step of an optimizer."""
+
+import array
+import logging
+import math
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import increment_version
+
+from noneuclid.numerics.native.build import compiler, loaded
+from noneuclid.numerics.native.emit import Written, source
+from noneuclid.numerics.native.threads import in_threads, spans_of
+from noneuclid.numerics.native.trace import Filled, Joined, Trace, UntraceableError
+
+_BLOCK = 32  # rows; BLOCK of prelude.h
+_MANY = """
+void kernels(const int64_t *const tables, char *const scratch, int64_t begin, int64_t end) {{
+    for (const int64_t *t = tables + begin * {length}; t < tables + end * {length}; t += {length})
+        kernel(t, scratch, 0, t[0]);
+}}
+"""
+_log = logging.getLogger(__name__)
+
+
+class Overwriting:
+    """The kernel of a formula (*shared, *tensors) -> new values of the last of the tensors.
+
+    Args:
+        formula: of row scalars and rows; a tensor with `columns` true is seen as a row scalar.
+        shared: how many scalars are the same for all rows.
+        dtypes: of the tensors.
+        columns: which tensors hold the same number in every column of a row.
+        skip: leading columns of each row that are a row scalar of their own, 0 or 1.
+    """
+
+    def __init__(
+        self, formula: Callable[..., Any], shared: int, dtypes: tuple[torch.dtype, ...],
+        columns: tuple[bool, ...], skip: int,
+    ) -> None:  # fmt: skip
+        trace = Trace()
+        scalars = [trace.parameter() for _ in range(shared)]
+        given: list[Any] = []
+        for dtype, is_column in zip(dtypes, columns, strict=True):
+            rows = trace.operand(dtype)
+            if is_column:
+                given.append(trace.entry(rows, -skip))
+            else:
+                given.append(Joined(trace.entry(rows, -1), rows) if skip else rows)
+        results = formula(*scalars, *given)
+        self.skip, self.targets = skip, range(len(dtypes) - len(results), len(dtypes))
+        written: list[Written] = [
+            Filled(result, dtypes[k], skip) if columns[k] else result
+            for k, result in zip(self.targets, results, strict=True)
+        ]
+        made = source(trace, written, self.targets)
+        self.operands, self.parameters, self.scratch = made.operands, made.parameters, made.scratch
+        self.offsets = [skip * dtype.itemsize for dtype in dtypes]
+        length = 2 + 3 * (len(made.operands) + len(made.parameters)) + 2 * len(results)
+        functions = loaded(made.code + _MANY.format(length=length), ("kernel", "kernels"))
+        if functions is None:
+            raise UntraceableError("no C compiler")
+        self.kernel, self.kernels = functions
+
+    def __call__(self, shared: Tensor, pieces: Sequence[Sequence[Tensor]]) -> None:
+        """Overwrite the last tensors of each piece.
+
+        `shared`: (k,) in float64; the tensors of a piece are (*, n), of one shape.
+        """
+        start, width = shared.data_ptr(), pieces[0][0].shape[-1]
+        scalars = [number for k in self.parameters for number in (start + 8 * k, 0, 0)]
+        tables, counts = array.array("q"), []
+        dense = [[_with_one_stride(x) for x in piece] for piece in pieces]
+        for used in dense:
+            addresses = [x.data_ptr() for x, _ in used]
+            counts.append(used[-1][0].numel() // width)
+            tables.extend((max(1, counts[-1]), width - self.skip))
+            for k in self.operands:
+                tables.extend((addresses[k] + self.offsets[k], 0, used[k][1]))
+            tables.extend(scalars)
+            for k in self.targets:
+                tables.extend((addresses[k], used[k][1]))
+        scratch = self.scratch * _BLOCK * (width + 8)
+        if len(pieces) == 1:
+            function, spans = self.kernel, spans_of(counts[0], _BLOCK, counts[0] * width)
+        else:
+            function, spans = self.kernels, spans_of(len(pieces), 1, sum(counts) * width)
+        in_threads(function, [(tables, *s) for s in spans], scratch, alive=(pieces, dense, shared))
+        increment_version([piece[k] for piece in pieces for k in self.targets])
+        for piece, used in zip(pieces, dense, strict=True):
+            for k in self.targets:
+                if used[k][0] is not piece[k]:
+                    piece[k].copy_(used[k][0])
+
+
+def _with_one_stride(x: Tensor) -> tuple[Tensor, int]:
+    """Return x (*, n), or a copy, whose rows lie one stride apart, and that stride."""
+    width = x.shape[-1]
+    if x.is_contiguous():
+        return x, width
+    if x.stride(-1) == 1 or width == 1:
+        axes = [(n, s) for n, s in zip(x.shape[:-1], x.stride()[:-1], strict=True) if n != 1]
+        stride = axes[-1][1] if axes else width
+        sizes = [math.prod(n for n, _ in axes[k + 1 :]) for k in range(len(axes))]
+        if all(s == stride * size for (_, s), size in zip(axes, sizes, strict=True)):
+            return x, stride
+    return x.contiguous(), width
+
+
+_made: dict[Any, Overwriting | None] = {}
+
+
+def overwriting(
+    formula: Callable[..., Any], key: Hashable, shared: int, dtypes: tuple[torch.dtype, ...],
+    columns: tuple[bool, ...], skip: int,
+) -> Overwriting | None:  # fmt: skip
+    """Return the kernel of a formula, or None where it has none and stays plain torch.
+
+    `key` tells the formula from others; the other arguments are those of `Overwriting`.
+    """
+    if compiler() is None:
+        return None
+    name = (key, shared, dtypes, columns, skip)
+    if name not in _made:
+        try:
+            _made[name] = Overwriting(formula, shared, dtypes, columns, skip)
+        except (UntraceableError, TypeError, AttributeError) as reason:  # what stand-ins lack
+            _log.info("%s stays in torch: %s", key, reason)
+            _made[name] = None
+    return _made[name]

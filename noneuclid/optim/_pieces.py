@@ -1,0 +1,85 @@
+"""What a step works on: parameters cut into the factors of their manifolds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from noneuclid.manifolds import Manifold, Product
+
+
+@dataclass(slots=True)
+class Piece:
+    """A factor of a marked parameter: views of the point, its gradient and its state, all (*, S).
+
+    What is written into the views is written into the parameter and its state.
+    """
+
+    manifold: Manifold
+    x: Tensor
+    gradient: Tensor
+    state: dict[str, Tensor] = field(default_factory=dict)
+    step: Tensor | None = None  # how many steps were taken, this one included; of the parameter
+    is_first: bool = False  # whether the state is still empty
+
+
+def factors_of(manifold: Manifold, *tensors: Tensor) -> Iterator[tuple[Manifold, list[Tensor]]]:
+    """Yield (factor, views of the tensors) for each factor that is not itself a product.
+
+    The tensors (*, S) are points, vectors or optimizer state. A step taken factor by factor makes a
+    product equal to its factors' runs.
+    """
+    if not isinstance(manifold, Product):
+        yield manifold, list(tensors)
+        return
+    splits = [tensor.split(manifold.widths, dim=-1) for tensor in tensors]
+    for index, factor in enumerate(manifold.factors):
+        yield from factors_of(factor, *(split[index] for split in splits))
+
+
+def cut(piece: Piece) -> list[Piece]:
+    """Return the pieces of the factors that are not themselves products."""
+    if not isinstance(piece.manifold, Product):
+        return [piece]
+    tensors = (piece.x, piece.gradient, *piece.state.values())
+    return [
+        Piece(factor, x, gradient, dict(zip(piece.state, state, strict=True)), piece.step,
+              piece.is_first)
+        for factor, (x, gradient, *state) in factors_of(piece.manifold, *tensors)
+    ]  # fmt: skip
+
+
+def local(tensor: Tensor) -> Tensor:
+    """Return the rows that this process holds of a sharded tensor; any other one as it is.
+
+    What is written into them is written into `tensor`. Rows are points, so a step takes each
+    where it is, without communication.
+    """
+    return tensor.to_local() if hasattr(tensor, "to_local") else tensor
+
+
+class TouchedRows:
+    """The rows of a piece that a sparse gradient names, gathered; `scatter` writes them back.
+
+    Rows that were named several times have the sum of their gradients: all of them are cotangent
+    vectors at the same point.
+    """
+
+    def __init__(self, piece: Piece) -> None:
+        gradient = piece.gradient.coalesce()
+        (self.rows,) = gradient.indices()
+        self.whole = piece
+        self.piece = Piece(
+            piece.manifold,
+            piece.x[self.rows],
+            gradient.values(),
+            {name: tensor[self.rows] for name, tensor in piece.state.items()},
+            piece.step,
+            piece.is_first,
+        )
+
+    def scatter(self) -> None:
+        """Write the gathered rows back."""
+        self.whole.x.index_copy_(0, self.rows, self.piece.x)
+        for name, tensor in self.whole.state.items():
+            tensor.index_copy_(0, self.rows, self.piece.state[name])

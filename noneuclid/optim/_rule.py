@@ -1,0 +1,157 @@
+"""One step of any first-order method, as a formula of rows.
+
+A method is a *rule*: from the Riemannian gradient u at x and the state there to the tangent vector
+to go along and the new state. What every method shares is here: the gradient, the decay, the
+retraction, and the transport of those parts of the state that are tangent vectors.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from noneuclid.manifolds import GeodesicManifold, HomogeneousManifold, Manifold, SpaceForm
+from noneuclid.numerics import combination, update
+from noneuclid.optim._pieces import Piece
+
+# (manifold, settings, x, u, *state) -> (direction, *new state); vectors first, then numbers
+Method = Callable[..., tuple[Tensor, ...]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A method with its settings for one step of some pieces.
+
+    Args:
+        method: what makes the direction.
+        settings: its numbers.
+        vectors, numbers: names of the state that holds tangent vectors, and of the state that
+            holds one number for each row (repeated over its columns).
+        decay: weight decay, 0 for none; times the learning rate where it is decoupled.
+        is_decoupled: whether points move towards the origin before the step, or the pull is part
+            of the gradient.
+        decays_spheres: whether factors of positive curvature decay too. The pull is not smooth at
+            the antipode of the origin, and every point is equally far from being large.
+        maximize: whether to ascend.
+    """
+
+    method: Method
+    settings: tuple[float | Tensor, ...]
+    vectors: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    decay: float | Tensor = 0.0
+    is_decoupled: bool = False
+    decays_spheres: bool = False
+    maximize: bool = False
+
+    @property
+    def decays(self) -> bool:
+        """Whether there is any decay."""
+        return isinstance(self.decay, Tensor) or self.decay != 0
+
+    def _on(self, manifold: Manifold) -> "Rule":
+        """Return this rule, without decay where the manifold is bounded and spheres do not."""
+        if self.decays_spheres or not self.decays or not isinstance(manifold, GeodesicManifold):
+            return self
+        if isinstance(manifold, SpaceForm):
+            bounded = manifold.curvature_sign > 0
+        else:
+            bounded = bool(torch.isfinite(manifold.injectivity_radius))
+        return replace(self, decay=0.0) if bounded else self
+
+    def take(self, manifold: Manifold, pieces: Sequence[Piece]) -> None:
+        """Move the points of pieces that live on the same manifold, and their state, in place."""
+        rule, x = self._on(manifold), pieces[0].x
+        origin: list[Tensor] = []
+        if rule.decays:
+            assert isinstance(manifold, HomogeneousManifold)
+            origin = [manifold.origin(dtype=x.dtype, device=x.device)]
+        names = (*self.vectors, *self.numbers)
+        tensors = [
+            (p.gradient, *(o.expand_as(p.x) for o in origin), *(p.state[n] for n in names), p.x)
+            for p in pieces
+        ]
+        first = len(tensors[0]) - len(self.numbers) - 1
+        curvature, key = _curvature_and_key(manifold, x)
+        numbers = [*self.settings, *([self.decay] if rule.decays else [])]
+        update(
+            partial(_step, manifold, rule, x.dtype),
+            key and (key, rule._identity(), x.dtype),
+            _shared(curvature, numbers, x.device),
+            tensors,
+            (*(False,) * first, *(True,) * len(self.numbers), False),
+            skip=manifold.derived_columns,
+            axes=len(manifold.point_shape),
+        )
+
+    def _identity(self) -> Hashable:
+        """Return what tells this rule's kernel from others: everything but its numbers."""
+        counts = (len(self.settings), len(self.vectors), len(self.numbers))
+        flags = (self.decays, self.is_decoupled, self.decays_spheres, self.maximize)
+        return (self.method, *counts, *flags)
+
+
+def _curvature_and_key(
+    manifold: Manifold, x: Tensor
+) -> tuple[float | Tensor | None, Hashable | None]:
+    """Return K (None where there is none), and what tells the formulas from others."""
+    if not isinstance(manifold, SpaceForm):
+        return None, None
+    curvature = manifold.curvature
+    key = (type(manifold), curvature.sign, curvature.learnable)
+    return (manifold.curvature(x.device) if curvature.learnable else float(curvature)), key
+
+
+def _shared(
+    curvature: float | Tensor | None, numbers: Sequence[float | Tensor], device: torch.device
+) -> Tensor:
+    """Return all numbers as one tensor (k,) in float64, without a look at those on a device."""
+    given = [*([] if curvature is None else [curvature]), *numbers]
+    if not any(isinstance(number, Tensor) for number in given):
+        return torch.tensor(given, dtype=torch.float64, device=device)
+    return torch.cat(
+        [torch.as_tensor(n, dtype=torch.float64, device=device).reshape(1) for n in given]
+    )
+
+
+def _step(manifold: Manifold, rule: Rule, dtype: torch.dtype, *given: Tensor) -> tuple[Tensor, ...]:
+    """Return the new state and, last, the point; `dtype` is the one it is stored in."""
+    numbers, tensors = list(given[: -_count(rule)]), list(given[-_count(rule) :])
+    if isinstance(manifold, SpaceForm):
+        manifold = manifold.seen_at(numbers.pop(0))
+    gradient = tensors.pop(0)
+    inward = tensors.pop(0) if rule.decays else None
+    *state, x = tensors
+    u = combination((-1.0 if rule.maximize else 1.0, manifold._egrad2rgrad(x, gradient)))
+    vectors, others = state[: len(rule.vectors)], state[len(rule.vectors) :]
+    if inward is not None:
+        assert isinstance(manifold, HomogeneousManifold)
+        decay, pull = _decay(manifold, rule, numbers.pop()), manifold._logmap(x, inward)
+        if rule.is_decoupled:
+            moved = manifold._retr(x, combination((decay, pull)), dtype)
+            u, *vectors = (manifold._transp(x, moved, vector) for vector in (u, *vectors))
+            x = moved
+        else:
+            u = combination((1.0, u), (-decay, pull))
+    direction, *new = rule.method(manifold, numbers, x, u, *vectors, *others)
+    y = manifold._retr(x, direction, dtype)
+    carried = (manifold._transp(x, y, vector) for vector in new[: len(rule.vectors)])
+    return (*carried, *new[len(rule.vectors) :], y)
+
+
+def _decay(manifold: Manifold, rule: Rule, decay: Tensor) -> Tensor:
+    """Return the decay; 0 where a curvature of either sign is positive now."""
+    if isinstance(manifold, SpaceForm) and not (manifold.curvature_sign or rule.decays_spheres):
+        return decay * (manifold.curvature() <= 0)
+    return decay
+
+
+def _count(rule: Rule) -> int:
+    return 2 + rule.decays + len(rule.vectors) + len(rule.numbers)
+
+
+def square(manifold: Manifold, x: Tensor, u: Tensor) -> Tensor:
+    """Return <u, u>_x as a row scalar, with the axes of rows."""
+    return manifold._inner(x, u, u)[(..., *(None,) * len(manifold.point_shape))]
