@@ -2,6 +2,8 @@
 
 import math
 import numbers
+import weakref
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,15 +28,21 @@ class Curvature(nn.Module):
             the range above when learnable.
         learnable: whether K is a parameter.
         sign: -1, 0 or +1; the sign that learning may not leave (0: free).
+        lr_scale: by how much the first-order optimizers of `noneuclid.optim` multiply their
+            learning rate for `raw`. One curvature moves every point at once: a model whose
+            curvature runs ahead of its points wants less than 1, the default.
 
     Raises:
-        ValueError: `value` is not finite, has the wrong sign or is outside the learnable range.
+        ValueError: `value` is not finite, has the wrong sign or is outside the learnable range, or
+            `lr_scale` is not positive.
 
     Accuracy: fixed values are exact. A learnable K is stored as `raw` in the module's dtype, so
     it is reproduced to about 8 units in the last place of that dtype.
     """
 
-    def __init__(self, value: float, *, learnable: bool = False, sign: int = 0) -> None:
+    def __init__(
+        self, value: float, *, learnable: bool = False, sign: int = 0, lr_scale: float = 1.0
+    ) -> None:
         super().__init__()
         value = _number(value)
         if not math.isfinite(value):
@@ -44,9 +52,13 @@ class Curvature(nn.Module):
         if sign * value < 0 or (sign and value == 0):
             kind = "positive" if sign > 0 else "negative"
             raise ValueError(f"curvature must be {kind} on this manifold, got {value}")
+        if not 0 < lr_scale < math.inf:
+            raise ValueError(f"lr_scale must be a positive number, got {lr_scale}")
         self.learnable = learnable
         self.sign = sign
+        self.lr_scale = lr_scale
         self._fixed = value
+        self._register()
         if learnable:
             self.raw = nn.Parameter(torch.tensor([_raw(value, sign)]))
 
@@ -59,6 +71,14 @@ class Curvature(nn.Module):
             return LARGEST * torch.tanh(raw / LARGEST)
         bound = math.log(LARGEST)
         return self.sign * torch.exp(bound * torch.tanh(raw / bound))
+
+    def _register(self) -> None:
+        if self.learnable and self.lr_scale != 1:
+            _scaled.add(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:  # of a copy
+        super().__setstate__(state)
+        self._register()
 
     def __float__(self) -> float:
         if not self.learnable:
@@ -77,6 +97,15 @@ class Curvature(nn.Module):
         """Return the arguments that build this curvature again."""
         text = f"{float(self):.7g}"
         return text + (", learnable=True" if self.learnable else "")
+
+
+# Torch exchanges parameters on many paths; the module that holds one stays, and knows its scale.
+_scaled: "weakref.WeakSet[Curvature]" = weakref.WeakSet()
+
+
+def scales() -> dict[int, float]:
+    """Return the `lr_scale` of curvatures that have one other than 1, by the id of their `raw`."""
+    return {id(curvature.raw): curvature.lr_scale for curvature in _scaled}
 
 
 class CurvatureView(nn.Module):

@@ -4,12 +4,16 @@ from noneuclid.optim._base import RiemannianOptimizer
 from noneuclid.optim.adagrad import RiemannianAdagrad
 from noneuclid.optim.adam import RiemannianAdam
 from noneuclid.optim.adamw import RiemannianAdamW
-from noneuclid.optim.averaging import RiemannianAveragedModel
+from noneuclid.optim.averaging import RiemannianAveragedModel, geodesic_avg_fn
+from noneuclid.optim.clipping import clip_riemannian_grad_norm_, riemannian_grad_norm
+from noneuclid.optim.groups import groups
+from noneuclid.optim.induced import InducedMetric
 from noneuclid.optim.lion import RiemannianLion
 from noneuclid.optim.rmsprop import RiemannianRMSprop
 from noneuclid.optim.sgd import RiemannianSGD
 
 __all__ = [
+    "InducedMetric",
     "RiemannianAdagrad",
     "RiemannianAdam",
     "RiemannianAdamW",
@@ -18,4 +22,8 @@ __all__ = [
     "RiemannianOptimizer",
     "RiemannianRMSprop",
     "RiemannianSGD",
+    "clip_riemannian_grad_norm_",
+    "geodesic_avg_fn",
+    "groups",
+    "riemannian_grad_norm",
 ]

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim.optimizer import Optimizer
 
 from noneuclid.manifolds import Euclidean, Manifold, ManifoldParameter, SpaceForm, manifold_of
+from noneuclid.manifolds._curvature import scales
 from noneuclid.optim._checks import check_decay, check_finite, check_flags, check_sharding
 from noneuclid.optim._pieces import Piece, TouchedRows, cut, factors_of, local
 from noneuclid.optim._rule import Rule
@@ -89,9 +90,20 @@ class RiemannianOptimizer(Optimizer, ABC):
         for group, pieces in zip(self.param_groups, flat, strict=True):
             plain = [p for p in group["params"] if manifold_of(p) is None and p.grad is not None]
             moved.update(map(id, plain))
-            self._step_plain(group, plain)
+            self._step_by_scale(group, plain)
             self._step_flat(group, pieces)
         self._write_back(moved)
+
+    def _step_by_scale(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
+        """Step plain parameters, those of curvatures with an `lr_scale` at a rate of their own."""
+        scale_of = scales()
+        apart = {scale_of[id(p)] for p in parameters if id(p) in scale_of} if scale_of else ()
+        for scale in apart:
+            some = [p for p in parameters if scale_of.get(id(p)) == scale]
+            self._step_plain({**group, "lr": group["lr"] * scale}, some)
+        if apart:
+            parameters = [p for p in parameters if id(p) not in scale_of]
+        self._step_plain(group, parameters)
 
     @abstractmethod
     def _step_plain(self, group: dict[str, Any], parameters: list[Tensor]) -> None:

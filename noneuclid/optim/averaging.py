@@ -1,10 +1,23 @@
 """Averages of a model's parameters that stay on their manifolds."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_swa_avg_fn
+from torch.optim.swa_utils import (
+    AveragedModel,
+    get_ema_multi_avg_fn,
+    get_swa_avg_fn,
+    get_swa_multi_avg_fn,
+)
 
-from noneuclid.manifolds import Euclidean, GeodesicManifold, Manifold, ManifoldParameter
+from noneuclid.manifolds import (
+    Euclidean,
+    GeodesicManifold,
+    Manifold,
+    ManifoldParameter,
+    manifold_of,
+)
 from noneuclid.optim._pieces import factors_of
 
 
@@ -58,6 +71,51 @@ class RiemannianAveragedModel(AveragedModel):
         else:
             old = (self.avg_fn or get_swa_avg_fn())(old, new, count)
         return torch.where(count == 0, new, old)[0]
+
+
+def geodesic_avg_fn(
+    model: nn.Module, decay: float | None = None
+) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
+    """Return a `multi_avg_fn` for torch's own AveragedModel that averages points along geodesics.
+
+        averaged = AveragedModel(model, multi_avg_fn=geodesic_avg_fn(model, 0.999))
+
+    torch hands over bare tensors: `model`, the one whose parameters `update_parameters` is given,
+    tells which of them are points. Its curvatures are those of the average too; where curvatures
+    learn, take `RiemannianAveragedModel`, which averages them first.
+
+    Args:
+        model: the model in training.
+        decay: of the exponential average; None: the equal average.
+
+    Raises:
+        ValueError: `decay` is not in [0, 1]. RuntimeError: in an update, tensors that are not the
+            model's (another model, or an average on another device).
+    """
+    plain = get_swa_multi_avg_fn() if decay is None else get_ema_multi_avg_fn(decay)
+
+    @torch.no_grad()
+    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
+        known = {x.data_ptr(): x for x in (*model.parameters(), *model.buffers())}
+        found = [known.get(x.data_ptr()) for x in current]
+        if any(x is None for x in found):
+            raise RuntimeError(
+                "geodesic_avg_fn was built for another model than the one it is to average, or the"
+                " average is on another device; use noneuclid.optim.RiemannianAveragedModel"
+            )
+        points = [
+            (a, a.clone(), x, manifold)
+            for a, x, of_model in zip(averaged, current, found, strict=True)
+            if (manifold := manifold_of(of_model)) is not None
+        ]
+        plain(averaged, current, count)
+        weight = 1 / (count + 1) if decay is None else torch.tensor(1 - decay)
+        for average, before, value, manifold in points:
+            for factor, (into, a, x) in factors_of(manifold, average, before, value):
+                if not isinstance(factor, Euclidean):
+                    into.copy_(_toward(factor, a, x, weight.to(torch.float64)))
+
+    return update
 
 
 def _toward(manifold: Manifold, a: Tensor, x: Tensor, weight: Tensor) -> Tensor:

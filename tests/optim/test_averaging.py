@@ -1,12 +1,14 @@
 """Averaged models: points move along geodesics, all else is torch's own average."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn, get_ema_multi_avg_fn
 
 import noneuclid as ne
-from noneuclid.optim import RiemannianAveragedModel
+from noneuclid.optim import RiemannianAveragedModel, geodesic_avg_fn
 
 SIGNATURES = ["E3", "H3", "H3(-0.5)*", "B3(-2)*", "S3(3)", "P2(0.7)*", "K2(0)*", "S2* x B2 x E2"]
 
@@ -109,3 +111,25 @@ def test_curvature_of_the_average(generator):
     assert_close(average.module.manifold.curvature.raw, raws.mean(0))
     assert ne.manifold_of(average.module.points) is average.module.manifold
     assert bool(average.module.manifold.check_point(average.module.points).all())
+
+
+@pytest.mark.parametrize("decay", [None, 0.7])
+def test_torchs_own_class_averages_along_geodesics(decay: float | None) -> None:
+    model = nn.Module()
+    model.manifold = M = ne.Product(ne.Sphere(2), ne.Lorentz(2), ne.Euclidean(2))
+    model.x = ne.ManifoldParameter(M.random(3, dtype=torch.float64), M)
+    model.head = nn.Linear(2, 2)
+    function = None if decay is None else get_ema_multi_avg_fn(decay)
+    expected = RiemannianAveragedModel(model, multi_avg_fn=function)
+    averaged = AveragedModel(model, multi_avg_fn=geodesic_avg_fn(model, decay))
+    for _ in range(4):
+        with torch.no_grad():
+            model.x.copy_(M.random(3, dtype=torch.float64))
+            model.head.weight.normal_()
+        expected.update_parameters(model)
+        averaged.update_parameters(model)
+    torch.testing.assert_close(averaged.module.x.detach(), expected.module.x.detach())
+    assert M.check_point(averaged.module.x.detach()).all()
+    torch.testing.assert_close(averaged.module.head.weight, expected.module.head.weight)
+    with pytest.raises(RuntimeError, match="built for another model"):
+        averaged.update_parameters(copy.deepcopy(model))

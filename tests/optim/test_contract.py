@@ -156,7 +156,7 @@ def test_decay_needs_an_origin(cls: Any, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_sparse_gradients_that_are_not_of_rows_say_what_to_do(cls: Any) -> None:
     x = ne.ManifoldParameter(torch.zeros(2, 3), ne.PoincareBall(3))
     x.grad = torch.ones(2, 3).to_sparse()
-    with pytest.raises(RuntimeError, match="entries are rows.*to_dense"):
+    with pytest.raises(RuntimeError, match=r"entries are rows.*to_dense"):
         cls([x]).step()
 
 
