@@ -114,8 +114,8 @@ class RiemannianOptimizer(Optimizer, ABC):
         """Update pieces on R^n by torch.optim's own code; their steps are counted already."""
 
     @abstractmethod
-    def _rule(self, group: dict[str, Any], piece: Piece) -> Rule:
-        """Return how pieces with the steps of this one move on curved manifolds."""
+    def _rule(self, group: dict[str, Any], pieces: list[Piece]) -> Rule:
+        """Return how pieces on a curved manifold move; all are at their first step, or none."""
 
     @abstractmethod
     def _state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
@@ -150,7 +150,7 @@ class RiemannianOptimizer(Optimizer, ABC):
                     key = (kind, x.dtype, x.device, _number(piece.step), piece.is_first)
                     buckets.setdefault(key, (piece.manifold, []))[1].append(piece)
         for manifold, pieces in buckets.values():
-            self._rule(group, pieces[0]).take(manifold, pieces)
+            self._rule(group, pieces).take(manifold, pieces)
         if touched:
             self._step_flat(group, flat)
             flat = []
@@ -186,9 +186,12 @@ class RiemannianOptimizer(Optimizer, ABC):
         )
 
     @staticmethod
-    def _count(group: dict[str, Any], step: Tensor) -> Any:
-        """Return the number of a step, as a tensor where the group is to be captured."""
-        return step if group.get("capturable") else _number(step)
+    def _count(group: dict[str, Any], pieces: list[Piece]) -> Any:
+        """Return the number of the step: one for all pieces, or a tensor of one for each."""
+        steps = [piece.step for piece in pieces if piece.step is not None]
+        if group.get("capturable") or not isinstance(_number(steps[0]), float):
+            return torch.stack([step.to(torch.float64) for step in steps])
+        return _number(steps[0])
 
     @staticmethod
     def _marked(groups: list[dict[str, Any]]) -> Iterator[ManifoldParameter]:
@@ -248,10 +251,10 @@ def _kind(manifold: Manifold) -> Any:
     return type(manifold), manifold.point_shape, value
 
 
-def _number(step: Tensor | None) -> Any:
-    """Return a step count as a number; as a tensor where a look at it would wait for a device."""
+def _number(step: Tensor | None) -> float | None:
+    """Return a step count; None where a look at it would wait for a device, or for a compiler."""
     if step is None or torch.compiler.is_compiling() or not step.is_cpu:
-        return step
+        return None
     return step.item()
 
 

@@ -5,14 +5,21 @@ to go along and the new state. What every method shares is here: the gradient, t
 retraction, and the transport of those parts of the state that are tangent vectors.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from noneuclid.manifolds import GeodesicManifold, HomogeneousManifold, Manifold, SpaceForm
+from noneuclid.manifolds import (
+    Curvature,
+    GeodesicManifold,
+    HomogeneousManifold,
+    Manifold,
+    SpaceForm,
+)
 from noneuclid.numerics import combination, update
 from noneuclid.optim._pieces import Piece
 
@@ -74,53 +81,71 @@ class Rule:
             for p in pieces
         ]
         first = len(tensors[0]) - len(self.numbers) - 1
-        curvature, key = _curvature_and_key(manifold, x)
         numbers = [*self.settings, *([self.decay] if rule.decays else [])]
         update(
             partial(_step, manifold, rule, x.dtype),
-            key and (key, rule._identity(), x.dtype),
-            _shared(curvature, numbers, x.device),
+            rule._recipe(manifold, x.dtype),
+            _shared([*_curvature(manifold, x), *numbers], len(pieces), x.device),
             tensors,
             (*(False,) * first, *(True,) * len(self.numbers), False),
+            reads=1 + len(origin),
             skip=manifold.derived_columns,
             axes=len(manifold.point_shape),
         )
 
-    def _identity(self) -> Hashable:
-        """Return what tells this rule's kernel from others: everything but its numbers."""
+    def _recipe(self, manifold: Manifold, dtype: torch.dtype) -> tuple[Any, ...] | None:
+        """Return (function, *constants), which makes the formula of this step without numbers."""
+        if not isinstance(manifold, SpaceForm):
+            return None
+        curvature = manifold.curvature
         counts = (len(self.settings), len(self.vectors), len(self.numbers))
         flags = (self.decays, self.is_decoupled, self.decays_spheres, self.maximize)
-        return (self.method, *counts, *flags)
+        kind = (type(manifold), curvature.sign, curvature.learnable)
+        return _traceable, self.method, *counts, *flags, *kind, dtype
 
 
-def _curvature_and_key(
-    manifold: Manifold, x: Tensor
-) -> tuple[float | Tensor | None, Hashable | None]:
-    """Return K (None where there is none), and what tells the formulas from others."""
+def _traceable(  # noqa: PLR0913 - what tells one step from another
+    method: Method, settings: int, vectors: int, numbers: int,
+    decays: bool, is_decoupled: bool, decays_spheres: bool, maximize: bool,
+    model: type[SpaceForm], sign: int, learnable: bool, dtype: torch.dtype,
+) -> Callable[..., tuple[Tensor, ...]]:  # fmt: skip
+    """Return the formula of a step on any manifold of this kind."""
+    rule = Rule(
+        method, (0.0,) * settings, ("",) * vectors, ("",) * numbers, float(decays), is_decoupled,
+        decays_spheres, maximize,
+    )  # fmt: skip
+    manifold = model(2, Curvature(sign or 1.0, learnable=learnable, sign=sign))
+    return partial(_step, manifold, rule, dtype)
+
+
+def _curvature(manifold: Manifold, x: Tensor) -> list[float | Tensor]:
+    """Return K of a manifold that has one."""
     if not isinstance(manifold, SpaceForm):
-        return None, None
+        return []
     curvature = manifold.curvature
-    key = (type(manifold), curvature.sign, curvature.learnable)
-    return (manifold.curvature(x.device) if curvature.learnable else float(curvature)), key
+    return [curvature(x.device) if curvature.learnable else float(curvature)]
 
 
-def _shared(
-    curvature: float | Tensor | None, numbers: Sequence[float | Tensor], device: torch.device
-) -> Tensor:
-    """Return all numbers as one tensor (k,) in float64, without a look at those on a device."""
-    given = [*([] if curvature is None else [curvature]), *numbers]
-    if not any(isinstance(number, Tensor) for number in given):
-        return torch.tensor(given, dtype=torch.float64, device=device)
-    return torch.cat(
-        [torch.as_tensor(n, dtype=torch.float64, device=device).reshape(1) for n in given]
-    )
+def _shared(numbers: Sequence[float | Tensor], count: int, device: torch.device) -> Tensor:
+    """Return all numbers in float64: (k,), or (count, k) if there is a tensor of one per piece.
+
+    Those on a device are not looked at.
+    """
+    if not any(isinstance(number, Tensor) for number in numbers):
+        return torch.tensor(numbers, dtype=torch.float64, device=device)
+    tensors = [torch.as_tensor(n, dtype=torch.float64, device=device) for n in numbers]
+    several = any(tensor.numel() > 1 for tensor in tensors)
+    rows = [t.reshape(-1).expand(count) if several else t.reshape(()) for t in tensors]
+    return torch.stack(rows, dim=-1)
 
 
 def _step(manifold: Manifold, rule: Rule, dtype: torch.dtype, *given: Tensor) -> tuple[Tensor, ...]:
     """Return the new state and, last, the point; `dtype` is the one it is stored in."""
     numbers, tensors = list(given[: -_count(rule)]), list(given[-_count(rule) :])
     if isinstance(manifold, SpaceForm):
-        manifold = manifold.seen_at(numbers.pop(0))
+        K = numbers.pop(0)
+        if not isinstance(K, Tensor):  # a stand-in; a tensor is the manifold's own K
+            manifold = manifold.seen_at(K)
     gradient = tensors.pop(0)
     inward = tensors.pop(0) if rule.decays else None
     *state, x = tensors

@@ -109,9 +109,8 @@ class RiemannianAdagrad(RiemannianOptimizer, torch.optim.Adagrad):
     def _state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("sum",)
 
-    def _rule(self, group: dict[str, Any], piece: Piece) -> Rule:
-        assert piece.step is not None
-        rate = group["lr"] / (1 + (self._count(group, piece.step) - 1) * group["lr_decay"])
+    def _rule(self, group: dict[str, Any], pieces: list[Piece]) -> Rule:
+        rate = group["lr"] / (1 + (self._count(group, pieces) - 1) * group["lr_decay"])
         return Rule(
             _adagrad,
             (rate, group["eps"]),

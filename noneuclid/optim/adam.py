@@ -126,10 +126,9 @@ class RiemannianAdam(RiemannianOptimizer, torch.optim.Adam):
         names = ("exp_avg", "exp_avg_sq")
         return (*names, "max_exp_avg_sq") if group["amsgrad"] else names
 
-    def _rule(self, group: dict[str, Any], piece: Piece) -> Rule:
-        assert piece.step is not None
+    def _rule(self, group: dict[str, Any], pieces: list[Piece]) -> Rule:
         beta1, beta2 = group["betas"]
-        step = self._count(group, piece.step)
+        step = self._count(group, pieces)
         size = group["lr"] / (1 - beta1**step)
         root = (1 - beta2**step) ** 0.5
         decay = group["weight_decay"]

@@ -90,7 +90,7 @@ class RiemannianLion(RiemannianOptimizer):
     def _state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("exp_avg",)
 
-    def _rule(self, group: dict[str, Any], piece: Piece) -> Rule:
+    def _rule(self, group: dict[str, Any], pieces: list[Piece]) -> Rule:
         return Rule(
             _lion,
             (group["lr"], *group["betas"]),

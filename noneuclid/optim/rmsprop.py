@@ -124,7 +124,7 @@ class RiemannianRMSprop(RiemannianOptimizer, torch.optim.RMSprop):
         momentum = ("momentum_buffer",) if group["momentum"] > 0 else ()
         return (*mean, *momentum, "square_avg")
 
-    def _rule(self, group: dict[str, Any], piece: Piece) -> Rule:
+    def _rule(self, group: dict[str, Any], pieces: list[Piece]) -> Rule:
         *vectors, number = self._state_names(group)
         return Rule(
             _METHODS[bool(group["centered"]), group["momentum"] > 0],

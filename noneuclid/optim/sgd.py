@@ -125,8 +125,8 @@ class RiemannianSGD(RiemannianOptimizer, torch.optim.SGD):
     def _state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("momentum_buffer",) if group["momentum"] != 0 else ()
 
-    def _rule(self, group: dict[str, Any], piece: Piece) -> Rule:
-        momentum = (0.0, 1.0) if piece.is_first else (group["momentum"], 1 - group["dampening"])
+    def _rule(self, group: dict[str, Any], pieces: list[Piece]) -> Rule:
+        momentum = (0.0, 1.0) if pieces[0].is_first else (group["momentum"], 1 - group["dampening"])
         ahead = group["momentum"] if group["nesterov"] else 0.0
         names = self._state_names(group)
         return Rule(

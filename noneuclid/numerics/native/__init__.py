@@ -6,7 +6,17 @@ alone: the same results to the last digits of their dtype, in more time.
 
 from noneuclid.numerics.native.call import kernels_of
 from noneuclid.numerics.native.graph import name_of, row_formula
-from noneuclid.numerics.native.overwrite import overwriting
+from noneuclid.numerics.native.overwrite import overwrite, overwriting, overwriting_name
 from noneuclid.numerics.native.trace import Joined, Rounded, Scalar
 
-__all__ = ["Joined", "Rounded", "Scalar", "kernels_of", "name_of", "overwriting", "row_formula"]
+__all__ = [
+    "Joined",
+    "Rounded",
+    "Scalar",
+    "kernels_of",
+    "name_of",
+    "overwrite",
+    "overwriting",
+    "overwriting_name",
+    "row_formula",
+]

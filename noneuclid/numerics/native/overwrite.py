@@ -1,9 +1,10 @@
 """Run a formula as one compiled kernel that overwrites what it read: the step of an optimizer."""
 
 import array
+import hashlib
 import logging
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -63,13 +64,17 @@ class Overwriting:
         if functions is None:
             raise UntraceableError("no C compiler")
         self.kernel, self.kernels = functions
+        identity = repr((made.code, dtypes, columns, skip))
+        self.name = hashlib.sha256(identity.encode()).hexdigest()[:32]
 
     def __call__(self, shared: Tensor, pieces: Sequence[Sequence[Tensor]]) -> None:
         """Overwrite the last tensors of each piece.
 
-        `shared`: (k,) in float64; the tensors of a piece are (*, n), of one shape.
+        `shared`: (k,), or (pieces, k), in float64; the tensors of a piece are (*, n), of one shape.
         """
+        shared = shared.contiguous()
         start, width = shared.data_ptr(), pieces[0][0].shape[-1]
+        apart = 8 * shared.shape[-1] if shared.dim() > 1 else 0
         scalars = [number for k in self.parameters for number in (start + 8 * k, 0, 0)]
         tables, counts = array.array("q"), []
         dense = [[_with_one_stride(x) for x in piece] for piece in pieces]
@@ -80,6 +85,8 @@ class Overwriting:
             for k in self.operands:
                 tables.extend((addresses[k] + self.offsets[k], 0, used[k][1]))
             tables.extend(scalars)
+            if apart:
+                scalars = [n + apart if k % 3 == 0 else 0 for k, n in enumerate(scalars)]
             for k in self.targets:
                 tables.extend((addresses[k], used[k][1]))
         scratch = self.scratch * _BLOCK * (width + 8)
@@ -113,20 +120,58 @@ _made: dict[Any, Overwriting | None] = {}
 
 
 def overwriting(
-    formula: Callable[..., Any], key: Hashable, shared: int, dtypes: tuple[torch.dtype, ...],
+    recipe: tuple[Any, ...], shared: int, dtypes: tuple[torch.dtype, ...],
     columns: tuple[bool, ...], skip: int,
 ) -> Overwriting | None:  # fmt: skip
     """Return the kernel of a formula, or None where it has none and stays plain torch.
 
-    `key` tells the formula from others; the other arguments are those of `Overwriting`.
+    `recipe` is (function, *constants), which returns the formula; all else as in `Overwriting`.
     """
     if compiler() is None:
         return None
-    name = (key, shared, dtypes, columns, skip)
-    if name not in _made:
+    key = (recipe, shared, dtypes, columns, skip)
+    if key not in _made:
+        function, *constants = recipe
         try:
-            _made[name] = Overwriting(formula, shared, dtypes, columns, skip)
+            _made[key] = Overwriting(function(*constants), shared, dtypes, columns, skip)
         except (UntraceableError, TypeError, AttributeError) as reason:  # what stand-ins lack
-            _log.info("%s stays in torch: %s", key, reason)
-            _made[name] = None
-    return _made[name]
+            _log.info("%s stays in torch: %s", recipe, reason)
+            _made[key] = None
+    return _made[key]
+
+
+# -- inside torch.compile --------------------------------------------------------------------------
+
+_named: dict[str, Overwriting] = {}
+
+
+def overwriting_name(
+    recipe: tuple[Any, ...], shared: int, dtypes: tuple[torch.dtype, ...],
+    columns: tuple[bool, ...], skip: int,
+) -> str | None:  # fmt: skip
+    """Return the name under which `overwrite` knows a kernel; None where there is none.
+
+    Torch keeps compiled graphs on disk: the name tells what the kernel does in any process.
+    """
+    kernel = overwriting(recipe, shared, dtypes, columns, skip)
+    if kernel is None:
+        return None
+    _named[kernel.name] = kernel
+    return kernel.name
+
+
+# Run while a graph is made, as `_name` of numerics/formula.py.
+overwriting_name._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
+@torch.library.custom_op("noneuclid::overwrite", mutates_args=("written",))
+def overwrite(
+    shared: Tensor, read: list[Tensor], written: list[Tensor], pieces: int, name: str
+) -> None:
+    """Overwrite the tensors `written` of all pieces; both lists hold one piece after the other."""
+    lists = [
+        [tensors[k * len(tensors) // pieces : (k + 1) * len(tensors) // pieces]
+         for tensors in (read, written)]
+        for k in range(pieces)
+    ]  # fmt: skip
+    _named[name](shared, [[*given, *targets] for given, targets in lists])
