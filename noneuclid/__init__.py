@@ -24,11 +24,13 @@ from noneuclid.manifolds import (
     Sphere,
     SphereProjection,
     Stereographic,
+    from_geoopt,
     isometry,
     manifold,
     manifold_of,
     register_isometry,
     restore_marks,
+    to_geoopt,
 )
 
 __all__ = [
@@ -51,9 +53,11 @@ __all__ = [
     "Stereographic",
     "__version__",
     "distributed",
+    "from_geoopt",
     "isometry",
     "manifold",
     "manifold_of",
     "register_isometry",
     "restore_marks",
+    "to_geoopt",
 ]

@@ -5,6 +5,7 @@ from noneuclid.manifolds._curvature import Curvature
 from noneuclid.manifolds._geodesic import GeodesicManifold, HomogeneousManifold
 from noneuclid.manifolds._isometry import Isometry
 from noneuclid.manifolds._space_form import SpaceForm
+from noneuclid.manifolds.adapters import from_geoopt, to_geoopt
 from noneuclid.manifolds.checked import Checked, OffManifoldError
 from noneuclid.manifolds.euclidean import Euclidean
 from noneuclid.manifolds.isometries import isometry, register_isometry
@@ -38,9 +39,11 @@ __all__ = [
     "Sphere",
     "SphereProjection",
     "Stereographic",
+    "from_geoopt",
     "isometry",
     "manifold",
     "manifold_of",
     "register_isometry",
     "restore_marks",
+    "to_geoopt",
 ]

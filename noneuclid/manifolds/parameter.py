@@ -8,6 +8,7 @@ back. A lost mark would silently train in the wrong geometry.
 """
 
 import copy
+import sys
 from typing import Any
 
 import torch
@@ -66,8 +67,23 @@ class ManifoldParameter(nn.Parameter):
 
 
 def manifold_of(parameter: Tensor | None) -> Manifold | None:
-    """Return the manifold a parameter is marked with, or None for an ordinary one."""
-    return getattr(parameter, "manifold", None)
+    """Return the manifold a parameter is marked with, or None for an ordinary one.
+
+    The manifold of a geoopt `ManifoldParameter` is given as ours, see `from_geoopt`: the same one
+    each time, on the coordinates as they are stored, its curvature read from geoopt's parameter.
+
+    Raises:
+        TypeError: a complex geoopt parameter, whose points are not real.
+    """
+    manifold = getattr(parameter, "manifold", None)
+    geoopt = sys.modules.get("geoopt")  # without it there is nothing of geoopt's
+    if parameter is None or geoopt is None or isinstance(manifold, Manifold):
+        return manifold
+    if not isinstance(manifold, geoopt.Manifold):
+        return manifold
+    from noneuclid.manifolds.adapters._incoming import manifold_of_foreign
+
+    return manifold_of_foreign(parameter, manifold)
 
 
 def restore_marks(module: nn.Module) -> nn.Module:

@@ -1,6 +1,11 @@
 """Scalar functions and row sums of known rounding error, on which every other package rests."""
 
-from noneuclid.numerics.formula import compute, is_plain, plain_formulas
+from noneuclid.numerics.formula import (
+    compute,
+    is_plain,
+    plain_formulas,
+    wants_derivatives,
+)
 from noneuclid.numerics.precision import (
     is_half,
     largest_norm,
@@ -11,6 +16,12 @@ from noneuclid.numerics.precision import (
 from noneuclid.numerics.rows import Row as Row
 from noneuclid.numerics.rows import axis, combination, dots, first, joined, rows
 from noneuclid.numerics.safe import safe_divide, safe_norm, safe_sqrt, with_derivative_of
+from noneuclid.numerics.spectral import (
+    symmetric_expm1,
+    symmetric_log1p,
+    symmetric_part,
+    symmetric_sqrt1p,
+)
 from noneuclid.numerics.sums import cross_square, gap, row_dot, weighted_sum
 from noneuclid.numerics.trig import asinck, cosk, half_turn, sinck, tanck, turn
 from noneuclid.numerics.update import update
@@ -37,10 +48,15 @@ __all__ = [
     "safe_norm",
     "safe_sqrt",
     "sinck",
+    "symmetric_expm1",
+    "symmetric_log1p",
+    "symmetric_part",
+    "symmetric_sqrt1p",
     "tanck",
     "tolerance",
     "turn",
     "update",
+    "wants_derivatives",
     "weighted_sum",
     "wide",
     "with_derivative_of",

@@ -106,6 +106,11 @@ def is_plain() -> bool:
     )
 
 
+def wants_derivatives() -> bool:
+    """Tell whether someone may ask for a derivative of what is computed here, in any mode."""
+    return torch.is_grad_enabled() or is_plain()
+
+
 @contextmanager
 def plain_formulas() -> Iterator[None]:
     """Make every formula inside an ordinary composition of torch operations."""

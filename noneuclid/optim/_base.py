@@ -169,7 +169,8 @@ class RiemannianOptimizer(Optimizer, ABC):
 
     def _piece(self, parameter: ManifoldParameter, names: tuple[str, ...]) -> Piece:
         """Return the whole of a parameter, with its state, made at the first step."""
-        known = self.state[parameter]
+        manifold, known = manifold_of(parameter), self.state[parameter]
+        assert manifold is not None
         is_first = False
         for name in names:
             if known.get(name) is None:
@@ -177,7 +178,7 @@ class RiemannianOptimizer(Optimizer, ABC):
                 known[name] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
         assert parameter.grad is not None
         return Piece(
-            parameter.manifold,
+            manifold,
             local(parameter.detach()),
             _rows_checked(local(parameter.grad), parameter),
             {name: local(known[name]) for name in names},
@@ -211,23 +212,27 @@ class RiemannianOptimizer(Optimizer, ABC):
             return has_moved[id(manifold)]
 
         for parameter in self._marked(self.param_groups) if moved else ():
-            if moves(parameter.manifold):
-                for factor, (x,) in factors_of(parameter.manifold, local(parameter.detach())):
+            manifold = manifold_of(parameter)
+            if manifold is not None and moves(manifold):
+                for factor, (x,) in factors_of(manifold, local(parameter.detach())):
                     if moves(factor):
                         x.copy_(factor.projx(x))
 
     # -- checks ----------------------------------------------------------------------------------
 
     def _check_group(self, group: dict[str, Any], parameter: ManifoldParameter) -> None:
-        check_sharding(parameter, parameter.manifold)
-        check_flags(group, self.defaults, parameter.manifold)
+        manifold = manifold_of(parameter)
+        assert manifold is not None
+        check_sharding(parameter, manifold)
+        check_flags(group, self.defaults, manifold)
         decay = group.get("weight_decay", 0)
         if isinstance(decay, Tensor) or decay != 0:
-            check_decay(parameter.manifold)
+            check_decay(manifold)
 
     def _warn_of_missing_curvature(self, marked: list[ManifoldParameter]) -> None:
         known = {id(p) for group in self.param_groups for p in group["params"]}
-        for manifold in {id(p.manifold): p.manifold for p in marked}.values():
+        manifolds = (manifold for p in marked if (manifold := manifold_of(p)) is not None)
+        for manifold in {id(manifold): manifold for manifold in manifolds}.values():
             missing = [p for p in manifold.parameters() if p.requires_grad and id(p) not in known]
             if missing:
                 warnings.warn(

@@ -15,7 +15,6 @@ from noneuclid.manifolds import (
     Euclidean,
     GeodesicManifold,
     Manifold,
-    ManifoldParameter,
     manifold_of,
 )
 from noneuclid.optim._pieces import factors_of
@@ -49,16 +48,16 @@ class RiemannianAveragedModel(AveragedModel):
     def update_parameters(self, model: nn.Module) -> None:
         """Take `model`'s parameters into the average."""
         marked = [
-            (average, average.detach().clone(), value.detach().to(average.device))
+            (manifold, average.detach(), average.detach().clone(), value.detach())
             for average, value in zip(self.module.parameters(), model.parameters(), strict=True)
-            if isinstance(average, ManifoldParameter)
+            if (manifold := manifold_of(average)) is not None
         ]
         weight = self._weight()
         # Torch's own update first: the curvatures are to be those of the new average.
         super().update_parameters(model)
-        for average, before, value in marked:
-            tensors = (average.detach(), before, value)
-            for factor, (into, a, x) in factors_of(average.manifold, *tensors):
+        for manifold, *tensors in marked:
+            tensors[-1] = tensors[-1].to(tensors[0].device)
+            for factor, (into, a, x) in factors_of(manifold, *tensors):
                 if not isinstance(factor, Euclidean):
                     into.copy_(_toward(factor, a, x, weight))
 

@@ -96,7 +96,7 @@ def means_at_degenerate_points_are_valid(
     for points in (case.transpose(0, 1) for case in cases):
         for weight in (1.0, 0.0):
             leaf = points.detach().clone().requires_grad_()
-            w = torch.full(points.shape[:-1], weight, dtype=dtype, requires_grad=True)
+            w = torch.full(points.shape[:2], weight, dtype=dtype, requires_grad=True)
             mean = manifold.midpoint(leaf, w)
             finite(mean, "midpoint")
             for gradient in torch.autograd.grad(mean.sum(), (leaf, w), allow_unused=True):
@@ -109,11 +109,11 @@ def dist2_has_its_hessian_at_coincidence(
 ) -> None:
     """The Hessian of a -> d^2(x, exp_x(E a)) at a = 0, E an orthonormal frame, is 2 I."""
     x = manifold.random(generator=generator, dtype=dtype)
-    u = vectors(manifold, x.expand(manifold.dim, -1), generator)
-    gram = manifold.inner(x, u.unsqueeze(-2), u)
+    u = vectors(manifold, x.expand(manifold.dim, *manifold.point_shape), generator)
+    gram = manifold.inner(x, u.unsqueeze(1), u)
 
     def square(a: Tensor) -> Tensor:
-        return manifold.dist2(x, manifold.expmap(x, a @ u))
+        return manifold.dist2(x, manifold.expmap(x, torch.tensordot(a, u, 1)))
 
     hessian = torch.autograd.functional.hessian(square, torch.zeros(manifold.dim, dtype=dtype))
     allowed = 64 * tolerance(dtype) * (1 + x.abs().max()) ** 2 * gram.abs().max()

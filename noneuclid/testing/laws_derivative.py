@@ -88,7 +88,9 @@ def forward_and_reverse_mode_agree(
 
         forward = torch.func.jvp(function, tuple(tensors), tuple(moves))[1]
         jacobians = torch.func.jacrev(function, argnums=tuple(range(len(tensors))))(*tensors)
-        reverse = torch.stack([j @ m for j, m in zip(jacobians, moves, strict=True)]).sum(0)
+        reverse = torch.stack(
+            [torch.tensordot(j, m, m.dim()) for j, m in zip(jacobians, moves, strict=True)]
+        ).sum(0)
         size = 1e-9 * (
             1
             + float(forward.detach().abs().max())
@@ -112,9 +114,10 @@ def hessians_are_right(
         def function(
             flat: Tensor, op: Operation = operation, n: Any = sizes, w: Tensor = weights
         ) -> Tensor:
-            return (w * _free(manifold, op, *flat.split(n))).sum()
+            parts = (part.reshape(w.shape) for part in flat.split(n))
+            return (w * _free(manifold, op, *parts)).sum()
 
-        at = torch.cat(tensors)
+        at = torch.cat([tensor.flatten() for tensor in tensors])
         hessian = torch.func.hessian(function)(at)
         allowed = 1e-9 * (1 + float(hessian.detach().abs().max()))
         close(hessian, hessian.mT, allowed, f"Hessian of {operation.name} and its transpose")

@@ -116,7 +116,7 @@ def midpoint_is_between(
 ) -> None:
     """The midpoint of two points halves the way; weights count, their scale does not."""
     x, y = pairs(manifold, dtype, generator, 16)
-    two = torch.stack([x, y], dim=-2)
+    two = torch.stack([x, y], dim=1)
     half = manifold.midpoint(two)
     d, allowed = manifold.dist(x, y), 8 * resolution(manifold, x, y)
     require(bool(manifold.check_point(half).all()), "the midpoint is off the manifold")

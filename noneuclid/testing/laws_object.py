@@ -3,6 +3,7 @@
 import copy
 import io
 import pickle
+import sys
 from collections.abc import Callable
 
 import torch
@@ -24,7 +25,7 @@ def copies_are_the_same_manifold(
     arrived = {
         "deepcopy": copy.deepcopy(manifold),
         "pickle": pickle.loads(pickle.dumps(manifold)),
-        "repr": eval(repr(manifold), dict(vars(noneuclid))),
+        "repr": eval(repr(manifold), _names()),
     }
     tensors = arguments(manifold, "xyu", dtype, generator, 3)
     for how, other in arrived.items():
@@ -82,7 +83,7 @@ def comes_from_the_meta_device(
     """Moved to the meta device or made there, then to_empty and loaded: the same manifold."""
     source = repr(manifold)
     with torch.device("meta"):
-        made = eval(source, dict(vars(noneuclid)))
+        made = eval(source, _names())
     repr(made)  # has no curvature to tell, and does not mind
     tensors = arguments(manifold, "xyu", dtype, generator, 3)
     for how, other in {"moved": copy.deepcopy(manifold).to("meta"), "made": made}.items():
@@ -138,6 +139,11 @@ def wrong_shapes_and_dtypes_are_refused(
     if isinstance(manifold, HomogeneousManifold):
         frame = torch.zeros(2, manifold.dim + 1, dtype=dtype)
         _raises(ValueError, (str(manifold.dim),), "from_frame", manifold.from_frame, [frame])
+
+
+def _names() -> dict[str, object]:
+    """Return what a repr may name: our public names, torch, and geoopt if it is loaded."""
+    return {**vars(noneuclid), "geoopt": sys.modules.get("geoopt")}
 
 
 def _raises(

@@ -17,6 +17,8 @@ from noneuclid.manifolds import (
     SpaceForm,
     Sphere,
 )
+from noneuclid.manifolds.adapters._positive_definite import AffineInvariant
+from noneuclid.manifolds.adapters._scaled import ScaledGeodesic
 from noneuclid.numerics import tolerance
 
 
@@ -82,7 +84,11 @@ def reach(manifold: Manifold, dtype: torch.dtype) -> float:
     Points at distance R in negative curvature are stored with an error of eps e^R, so R is
     log(1/eps)/2 in units of |K|^-1/2; it is below the injectivity radius.
     """
+    if isinstance(manifold, ScaledGeodesic):
+        return float(manifold.scale().detach()) * reach(manifold.base, dtype)
     largest = 0.5 * math.log(1 / torch.finfo(dtype).eps)
+    if isinstance(manifold, AffineInvariant):  # the ratio of eigenvalues is exp(length sqrt 2)
+        return largest / math.sqrt(2)
     lengths = [largest / math.sqrt(-k) for k in map(curvature_of, factors(manifold)) if k < 0]
     if isinstance(manifold, GeodesicManifold):
         lengths.append(float(manifold.injectivity_radius))
@@ -99,11 +105,21 @@ def vectors(manifold: Manifold, x: Tensor, generator: torch.Generator) -> Tensor
     return manifold.random_tangent(x, generator=generator) * natural_length(manifold)
 
 
+def over_points(manifold: Manifold, scalars: Tensor) -> Tensor:
+    """Return scalars with an axis for each of a point's: (*,) -> (*, 1, ..., 1)."""
+    return scalars[(..., *(None,) * len(manifold.point_shape))]
+
+
+def point_axes(manifold: Manifold) -> tuple[int, ...]:
+    """Return the axes that a point occupies."""
+    return tuple(range(-len(manifold.point_shape), 0))
+
+
 def of_length(manifold: Manifold, x: Tensor, u: Tensor, length: float | Tensor) -> Tensor:
     """Return `u` at `x`, scaled to this length."""
-    norm = manifold.norm(x, u).unsqueeze(-1)
-    factor = torch.as_tensor(length, dtype=torch.float64) / norm.to(torch.float64)
-    return manifold.proju(x, u * factor.to(u.dtype))
+    norm = manifold.norm(x, u).to(torch.float64)
+    factor = torch.as_tensor(length, dtype=torch.float64) / norm
+    return manifold.proju(x, u * over_points(manifold, factor).to(u.dtype))
 
 
 def pairs(
@@ -113,7 +129,7 @@ def pairs(
     x = manifold.random(*size, generator=generator, dtype=dtype)
     u = manifold.random_tangent(x, generator=generator)
     largest = min(reach(manifold, dtype), 2 * natural_length(manifold))
-    part = 0.1 + 0.6 * torch.rand(*size, 1, generator=generator, dtype=torch.float64)
+    part = 0.1 + 0.6 * torch.rand(size, generator=generator, dtype=torch.float64)
     return x, manifold.retr(x, of_length(manifold, x, u, part * largest))
 
 
@@ -122,13 +138,19 @@ def resolution(manifold: Manifold, *points: Tensor) -> Tensor:
 
     It is tolerance(dtype) times the distance from the origin, times e^R in negative curvature,
     where rounding a coordinate moves a point by eps e^R; on the embedded sphere, whose
-    coordinates have norm K^-1/2, at least tolerance times that.
+    coordinates have norm K^-1/2, at least tolerance times that; of a positive definite matrix
+    tolerance times its condition number, by which rounding moves the smallest eigenvalue.
     """
     if isinstance(manifold, Product):
         split = [manifold.split(point) for point in points]
         parts = [resolution(f, *(s[i] for s in split)) for i, f in enumerate(manifold.factors)]
         return torch.stack(torch.broadcast_tensors(*parts)).sum(0)
+    if isinstance(manifold, ScaledGeodesic):
+        return float(manifold.scale().detach()) * resolution(manifold.base, *points)
     digits = tolerance(points[0].dtype)
+    if isinstance(manifold, AffineInvariant):
+        spread = [torch.linalg.cond(point.detach().to(torch.float64)) for point in points]
+        return digits * torch.stack(torch.broadcast_tensors(*spread)).amax(0)
     if not isinstance(manifold, HomogeneousManifold):
         return torch.tensor(digits, dtype=torch.float64)
     radii = [manifold.dist0(point.detach()).to(torch.float64) for point in points]
