@@ -9,6 +9,7 @@ from noneuclid.optim.clipping import clip_riemannian_grad_norm_, riemannian_grad
 from noneuclid.optim.groups import groups
 from noneuclid.optim.induced import InducedMetric
 from noneuclid.optim.lion import RiemannianLion
+from noneuclid.optim.muon import RiemannianMuon
 from noneuclid.optim.rmsprop import RiemannianRMSprop
 from noneuclid.optim.sgd import RiemannianSGD
 
@@ -19,6 +20,7 @@ __all__ = [
     "RiemannianAdamW",
     "RiemannianAveragedModel",
     "RiemannianLion",
+    "RiemannianMuon",
     "RiemannianOptimizer",
     "RiemannianRMSprop",
     "RiemannianSGD",

@@ -118,8 +118,8 @@ class RiemannianOptimizer(Optimizer, ABC):
         """Return how pieces on a curved manifold move; all are at their first step, or none."""
 
     @abstractmethod
-    def _state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
-        """Return the names of the state of a marked parameter, besides "step"."""
+    def _state_names(self, group: dict[str, Any], manifold: Manifold) -> tuple[str, ...]:
+        """Return the names of the state of a parameter on a manifold, besides "step"."""
 
     # -- marked parameters -----------------------------------------------------------------------
 
@@ -130,12 +130,11 @@ class RiemannianOptimizer(Optimizer, ABC):
         buckets: dict[Any, _Bucket] = {}
         touched: list[TouchedRows] = []
         parameters = [p for p in self._marked([group]) if p.grad is not None]
-        names = self._state_names(group)
         if self._counts_steps:
             self._count_steps(group, parameters)
         kinds: dict[int, Any] = {}  # many parameters share a manifold
         for parameter in parameters:
-            whole = self._piece(parameter, names)
+            whole = self._piece(group, parameter)
             if whole.gradient.layout != torch.strided:
                 touched.append(TouchedRows(whole))
                 whole = touched[-1].piece
@@ -167,11 +166,11 @@ class RiemannianOptimizer(Optimizer, ABC):
         if parameters:
             torch._foreach_add_([self.state[parameter]["step"] for parameter in parameters], 1)
 
-    def _piece(self, parameter: ManifoldParameter, names: tuple[str, ...]) -> Piece:
+    def _piece(self, group: dict[str, Any], parameter: ManifoldParameter) -> Piece:
         """Return the whole of a parameter, with its state, made at the first step."""
         manifold, known = manifold_of(parameter), self.state[parameter]
         assert manifold is not None
-        is_first = False
+        names, is_first = self._state_names(group, manifold), False
         for name in names:
             if known.get(name) is None:
                 is_first = True

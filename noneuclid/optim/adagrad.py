@@ -106,7 +106,7 @@ class RiemannianAdagrad(RiemannianOptimizer, torch.optim.Adagrad):
             found_inf=getattr(self, "found_inf", None),
         )
 
-    def _state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def _state_names(self, group: dict[str, Any], manifold: Manifold) -> tuple[str, ...]:
         return ("sum",)
 
     def _rule(self, group: dict[str, Any], pieces: list[Piece]) -> Rule:

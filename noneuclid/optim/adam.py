@@ -86,62 +86,86 @@ class RiemannianAdam(RiemannianOptimizer, torch.optim.Adam):
         )
 
     def _step_plain(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
-        if parameters:
-            self._accelerator_graph_capture_health_check()
-            lists: _Lists = ([], [], [], [], [], [])
-            has_complex = self._init_group({**group, "params": parameters}, *lists)
-            self._step_lists(group, lists, has_complex)
+        self._accelerator_graph_capture_health_check()
+        step_plain(self, group, parameters)
 
     def _step_flat(self, group: dict[str, Any], pieces: list[Piece]) -> None:
-        if pieces:
-            names = self._state_names(group)
-            states = [[p.state[name] for p in pieces] for name in names]
-            steps = [p.step - 1 for p in pieces if p.step is not None]  # torch counts it again
-            most = states[2] if group["amsgrad"] else []
-            points, gradients = [p.x for p in pieces], [p.gradient for p in pieces]
-            self._step_lists(group, (points, gradients, states[0], states[1], most, steps), False)
+        step_flat(group, pieces)
 
-    def _step_lists(self, group: dict[str, Any], lists: _Lists, has_complex: bool) -> None:
-        beta1, beta2 = group["betas"]
-        adam(
-            *lists,
-            has_complex=has_complex,
-            foreach=group["foreach"],
-            capturable=group["capturable"],
-            differentiable=group["differentiable"],
-            fused=group["fused"],
-            grad_scale=getattr(self, "grad_scale", None),
-            found_inf=getattr(self, "found_inf", None),
-            decoupled_weight_decay=group["decoupled_weight_decay"],
-            amsgrad=group["amsgrad"],
-            beta1=beta1,
-            beta2=beta2,
-            lr=group["lr"],
-            weight_decay=group["weight_decay"],
-            eps=group["eps"],
-            maximize=group["maximize"],
-        )
-
-    def _state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
-        names = ("exp_avg", "exp_avg_sq")
-        return (*names, "max_exp_avg_sq") if group["amsgrad"] else names
+    def _state_names(self, group: dict[str, Any], manifold: Manifold) -> tuple[str, ...]:
+        return state_names(group)
 
     def _rule(self, group: dict[str, Any], pieces: list[Piece]) -> Rule:
-        beta1, beta2 = group["betas"]
-        step = self._count(group, pieces)
-        size = group["lr"] / (1 - beta1**step)
-        root = (1 - beta2**step) ** 0.5
-        decay = group["weight_decay"]
-        return Rule(
-            _adam,
-            (beta1, beta2, size, root, group["eps"]),
-            vectors=("exp_avg",),
-            numbers=self._state_names(group)[1:],
-            decay=group["lr"] * decay if group["decoupled_weight_decay"] else decay,
-            is_decoupled=group["decoupled_weight_decay"],
-            decays_spheres=group.get("decays_spheres", False),
-            maximize=group["maximize"],
-        )
+        return rule(group, self._count(group, pieces))
+
+
+def state_names(group: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of Adam's state: a tangent vector, then numbers."""
+    names = ("exp_avg", "exp_avg_sq")
+    return (*names, "max_exp_avg_sq") if group["amsgrad"] else names
+
+
+def rule(group: dict[str, Any], step: Any) -> Rule:
+    """Return Adam's rule for the step of this number, with the options of `group`."""
+    beta1, beta2 = group["betas"]
+    decay = group["weight_decay"]
+    return Rule(
+        _adam,
+        (
+            beta1,
+            beta2,
+            group["lr"] / (1 - beta1**step),
+            (1 - beta2**step) ** 0.5,
+            group["eps"],
+        ),
+        vectors=("exp_avg",),
+        numbers=state_names(group)[1:],
+        decay=group["lr"] * decay if group["decoupled_weight_decay"] else decay,
+        is_decoupled=group["decoupled_weight_decay"],
+        decays_spheres=group.get("decays_spheres", False),
+        maximize=group["maximize"],
+    )
+
+
+def step_plain(optimizer: Any, group: dict[str, Any], parameters: list[Tensor]) -> None:
+    """Take torch's own step on ordinary parameters, whose state the optimizer holds."""
+    if parameters:
+        lists: _Lists = ([], [], [], [], [], [])
+        known = {**group, "params": parameters}
+        is_complex = torch.optim.Adam._init_group(optimizer, known, *lists)
+        scaler = {name: getattr(optimizer, name, None) for name in ("grad_scale", "found_inf")}
+        _step_lists(group, lists, has_complex=is_complex, **scaler)
+
+
+def step_flat(group: dict[str, Any], pieces: list[Piece]) -> None:
+    """Take torch's own step on pieces on R^n, whose steps are counted already."""
+    if not pieces:
+        return
+    states = [[p.state[name] for p in pieces] for name in state_names(group)]
+    steps = [p.step - 1 for p in pieces if p.step is not None]  # torch counts it again
+    most = states[2] if group["amsgrad"] else []
+    points, gradients = [p.x for p in pieces], [p.gradient for p in pieces]
+    _step_lists(group, (points, gradients, states[0], states[1], most, steps))
+
+
+def _step_lists(group: dict[str, Any], lists: _Lists, **options: Any) -> None:
+    beta1, beta2 = group["betas"]
+    adam(
+        *lists,
+        foreach=group["foreach"],
+        capturable=group["capturable"],
+        differentiable=group["differentiable"],
+        fused=group["fused"],
+        decoupled_weight_decay=group["decoupled_weight_decay"],
+        amsgrad=group["amsgrad"],
+        beta1=beta1,
+        beta2=beta2,
+        lr=group["lr"],
+        weight_decay=group["weight_decay"],
+        eps=group["eps"],
+        maximize=group["maximize"],
+        **options,
+    )
 
 
 def _adam(

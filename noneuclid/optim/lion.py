@@ -87,7 +87,7 @@ class RiemannianLion(RiemannianOptimizer):
         averages = [piece.state["exp_avg"] for piece in pieces]
         _lion_flat(group, [p.x for p in pieces], [p.gradient for p in pieces], averages)
 
-    def _state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def _state_names(self, group: dict[str, Any], manifold: Manifold) -> tuple[str, ...]:
         return ("exp_avg",)
 
     def _rule(self, group: dict[str, Any], pieces: list[Piece]) -> Rule:

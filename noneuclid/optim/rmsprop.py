@@ -93,7 +93,7 @@ class RiemannianRMSprop(RiemannianOptimizer, torch.optim.RMSprop):
 
     def _step_flat(self, group: dict[str, Any], pieces: list[Piece]) -> None:
         if pieces:
-            known = self._state_names(group)
+            known = self._state_names(group, pieces[0].manifold)
             square_avg, mean, momentum = (
                 [p.state[name] for p in pieces] if name in known else []
                 for name in ("square_avg", "grad_avg", "momentum_buffer")
@@ -119,13 +119,13 @@ class RiemannianRMSprop(RiemannianOptimizer, torch.optim.RMSprop):
             has_complex=is_complex,
         )
 
-    def _state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def _state_names(self, group: dict[str, Any], manifold: Manifold) -> tuple[str, ...]:
         mean = ("grad_avg",) if group["centered"] else ()
         momentum = ("momentum_buffer",) if group["momentum"] > 0 else ()
         return (*mean, *momentum, "square_avg")
 
     def _rule(self, group: dict[str, Any], pieces: list[Piece]) -> Rule:
-        *vectors, number = self._state_names(group)
+        *vectors, number = self._state_names(group, pieces[0].manifold)
         return Rule(
             _METHODS[bool(group["centered"]), group["momentum"] > 0],
             (group["lr"], group["alpha"], group["eps"], group["momentum"]),

@@ -122,13 +122,13 @@ class RiemannianSGD(RiemannianOptimizer, torch.optim.SGD):
             maximize=group["maximize"],
         )
 
-    def _state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def _state_names(self, group: dict[str, Any], manifold: Manifold) -> tuple[str, ...]:
         return ("momentum_buffer",) if group["momentum"] != 0 else ()
 
     def _rule(self, group: dict[str, Any], pieces: list[Piece]) -> Rule:
         momentum = (0.0, 1.0) if pieces[0].is_first else (group["momentum"], 1 - group["dampening"])
         ahead = group["momentum"] if group["nesterov"] else 0.0
-        names = self._state_names(group)
+        names = self._state_names(group, pieces[0].manifold)
         return Rule(
             _momentum if names else _plain,
             (group["lr"], *momentum, float(group["nesterov"]), ahead) if names else (group["lr"],),
