@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from noneuclid.numerics import formula as formulas
-from noneuclid.numerics.native import overwrite, overwriting, overwriting_name
+from noneuclid.numerics.native import overwrite_rows, overwriting, overwriting_name
 from noneuclid.numerics.precision import wide, working_dtype
 
 
@@ -38,7 +38,7 @@ def update(
             if name is not None:
                 read = [x for piece in pieces for x in piece[:reads]]
                 written = [x for piece in pieces for x in piece[reads:]]
-                overwrite(shared, read, written, len(pieces), name)
+                overwrite_rows(shared, read, written, len(pieces), name)
                 return
         else:
             kernel = overwriting(*kind)

@@ -149,7 +149,7 @@ def overwriting_name(
     recipe: tuple[Any, ...], shared: int, dtypes: tuple[torch.dtype, ...],
     columns: tuple[bool, ...], skip: int,
 ) -> str | None:  # fmt: skip
-    """Return the name under which `overwrite` knows a kernel; None where there is none.
+    """Return the name under which `overwrite_rows` knows a kernel; None where there is none.
 
     Torch keeps compiled graphs on disk: the name tells what the kernel does in any process.
     """
@@ -164,8 +164,8 @@ def overwriting_name(
 overwriting_name._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
-@torch.library.custom_op("noneuclid::overwrite", mutates_args=("written",))
-def overwrite(
+@torch.library.custom_op("noneuclid::overwrite_rows", mutates_args=("written",))
+def overwrite_rows(
     shared: Tensor, read: list[Tensor], written: list[Tensor], pieces: int, name: str
 ) -> None:
     """Overwrite the tensors `written` of all pieces; both lists hold one piece after the other."""

@@ -45,14 +45,17 @@ typedef float FloatLanes __attribute__((vector_size(WIDTH * sizeof(float))));
 #define WIDENED(narrow) __builtin_convertvector(narrow, Lanes)
 #endif
 
-/* fewer than eight numbers: by masks where the machine has them, a copy of any length is slow */
+/* Fewer than eight numbers. Loads by masks, where the machine has them; stores not: a load from the
+   next row would wait for a masked store whose eight places reach into it. */
 #if defined(__AVX512F__) && defined(__AVX512VL__)
 #define LANES_OF(left) ((__mmask8)((1u << (left)) - 1))
 #define PART_float(from, left) ((FloatLanes)_mm256_maskz_loadu_ps(LANES_OF(left), from))
 #define PART_double(from, left) ((Lanes)_mm512_maskz_loadu_pd(LANES_OF(left), from))
-#define PUT_PART_float(to, v, left) _mm256_mask_storeu_ps(to, LANES_OF(left), (__m256)(v))
-#define PUT_PART_double(to, v, left) _mm512_mask_storeu_pd(to, LANES_OF(left), (__m512d)(v))
 #else
+#define PART_float(from, left) part_float(from, left)
+#define PART_double(from, left) part_double(from, left)
+#endif
+
 FUNCTION FloatLanes part_float(const float *from, int64_t left) {
     FloatLanes v = {0};
     for (int64_t l = 0; l < left; l++)
@@ -67,11 +70,16 @@ FUNCTION Lanes part_double(const double *from, int64_t left) {
     return v;
 }
 
-#define PART_float(from, left) part_float(from, left)
-#define PART_double(from, left) part_double(from, left)
-#define PUT_PART_float(to, v, left) memcpy(to, &(v), (left) * sizeof(float))
-#define PUT_PART_double(to, v, left) memcpy(to, &(v), (left) * sizeof(double))
-#endif
+#define PUT_PART(to, v, left)                                                                      \
+    do {                                                                                           \
+        int64_t at = 0;                                                                            \
+        if ((left) & 4)                                                                            \
+            memcpy(to, &(v), 4 * sizeof *(to)), at = 4;                                            \
+        if ((left) & 2)                                                                            \
+            memcpy((to) + at, (const char *)&(v) + at * sizeof *(to), 2 * sizeof *(to)), at += 2;  \
+        if ((left) & 1)                                                                            \
+            memcpy((to) + at, (const char *)&(v) + at * sizeof *(to), sizeof *(to));               \
+    } while (0)
 
 FUNCTION Lanes load_float(const float *from, int64_t left) {
     FloatLanes v;
@@ -96,14 +104,14 @@ FUNCTION void store_float(float *to, Lanes v, int64_t left) {
     if (left == WIDTH)
         memcpy(to, &narrow, sizeof narrow);
     else
-        PUT_PART_float(to, narrow, left);
+        PUT_PART(to, narrow, left);
 }
 
 FUNCTION void store_double(double *to, Lanes v, int64_t left) {
     if (left == WIDTH)
         memcpy(to, &v, sizeof v);
     else
-        PUT_PART_double(to, v, left);
+        PUT_PART(to, v, left);
 }
 
 FUNCTION Lanes axis(int64_t lane) {
