@@ -2,7 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from noneuclid.optim._pieces import Piece, TouchedRows, cut, factors_of, local
 from noneuclid.optim._rule import Rule
 
 _Bucket = tuple[Manifold, list[Piece]]
+_LINE = Euclidean(1)  # where a plain parameter lives
 
 
 class RiemannianOptimizer(Optimizer, ABC):
@@ -33,6 +34,7 @@ class RiemannianOptimizer(Optimizer, ABC):
     """
 
     _counts_steps = True  # whether the state has a "step"
+    _compiles = True  # whether a compiled step may take plain parameters for pieces on R^n
     _under_construction = False
 
     def __init__(self, params: Any, *args: Any, own: dict[str, Any], **kwargs: Any) -> None:
@@ -103,7 +105,11 @@ class RiemannianOptimizer(Optimizer, ABC):
             self._step_plain({**group, "lr": group["lr"] * scale}, some)
         if apart:
             parameters = [p for p in parameters if id(p) not in scale_of]
-        self._step_plain(group, parameters)
+        if torch.compiler.is_compiling() and self._compiles:  # torch hides its own from dynamo
+            self._count_steps(group, parameters)
+            self._step_flat(group, [self._piece(group, p, _LINE) for p in parameters])
+        else:
+            self._step_plain(group, parameters)
 
     @abstractmethod
     def _step_plain(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
@@ -130,11 +136,12 @@ class RiemannianOptimizer(Optimizer, ABC):
         buckets: dict[Any, _Bucket] = {}
         touched: list[TouchedRows] = []
         parameters = [p for p in self._marked([group]) if p.grad is not None]
-        if self._counts_steps:
-            self._count_steps(group, parameters)
+        self._count_steps(group, parameters)
         kinds: dict[int, Any] = {}  # many parameters share a manifold
         for parameter in parameters:
-            whole = self._piece(group, parameter)
+            manifold = manifold_of(parameter)
+            assert manifold is not None
+            whole = self._piece(group, parameter, manifold)
             if whole.gradient.layout != torch.strided:
                 touched.append(TouchedRows(whole))
                 whole = touched[-1].piece
@@ -157,7 +164,9 @@ class RiemannianOptimizer(Optimizer, ABC):
             rows.scatter()
         return flat
 
-    def _count_steps(self, group: dict[str, Any], parameters: list[ManifoldParameter]) -> None:
+    def _count_steps(self, group: dict[str, Any], parameters: Sequence[Tensor]) -> None:
+        if not self._counts_steps:
+            return
         on_device = group.get("capturable") or group.get("fused")
         for parameter in parameters:
             state = self.state[parameter]
@@ -166,11 +175,9 @@ class RiemannianOptimizer(Optimizer, ABC):
         if parameters:
             torch._foreach_add_([self.state[parameter]["step"] for parameter in parameters], 1)
 
-    def _piece(self, group: dict[str, Any], parameter: ManifoldParameter) -> Piece:
+    def _piece(self, group: dict[str, Any], parameter: Tensor, manifold: Manifold) -> Piece:
         """Return the whole of a parameter, with its state, made at the first step."""
-        manifold, known = manifold_of(parameter), self.state[parameter]
-        assert manifold is not None
-        names, is_first = self._state_names(group, manifold), False
+        known, names, is_first = self.state[parameter], self._state_names(group, manifold), False
         for name in names:
             if known.get(name) is None:
                 is_first = True

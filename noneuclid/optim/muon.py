@@ -53,6 +53,8 @@ class RiemannianMuon(RiemannianOptimizer):
     Source: [jordan2024muon]; for the tangent step on Stiefel [bernstein2025manifolds].
     """
 
+    _compiles = False
+
     def __init__(  # noqa: PLR0913 - the arguments of torch.optim.Muon and of Adam
         self,
         params: ParamsT,

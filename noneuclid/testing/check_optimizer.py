@@ -19,7 +19,9 @@ from noneuclid.manifolds import (
     Stereographic,
 )
 from noneuclid.testing.law import LawViolation
-from noneuclid.testing.laws_optimizer import LAWS, Case, Factory, Law
+from noneuclid.testing.laws_joint_optimizer import WITH_CLOSURE
+from noneuclid.testing.laws_optimizer import LAWS, WITHOUT_CLOSURE
+from noneuclid.testing.optimizer_case import Case, Factory, Law
 
 
 def check_optimizer(
@@ -32,7 +34,8 @@ def check_optimizer(
 
     Args:
         factory: makes the optimizer from parameters, as
-            `lambda params: RiemannianAdam(params, lr=0.05)`; its steps should be shorter than 0.1.
+            `lambda params: RiemannianAdam(params, lr=0.05)`; its steps should be shorter than 0.1,
+            unless it needs a closure (an attribute `needs_closure`), as a line search does.
         twin: makes the torch.optim optimizer it must equal on R^n (default: the torch.optim class
             it extends, with the same defaults; without one the law is left out).
         manifolds: where to try it (default: one of each model, and a product).
@@ -54,7 +57,8 @@ def optimizer_laws(
     if manifolds is None:
         manifolds = _manifolds()
     case = Case(factory, twin or _torch_twin(factory), manifolds)
-    return [(law.__name__, functools.partial(_run, law, case)) for law in LAWS]
+    laws = LAWS + (WITH_CLOSURE if case.needs_closure else WITHOUT_CLOSURE)
+    return [(law.__name__, functools.partial(_run, law, case)) for law in laws]
 
 
 def _run(law: Law, case: Case) -> None:

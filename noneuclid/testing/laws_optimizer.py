@@ -2,8 +2,7 @@
 
 import copy
 import io
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,22 +17,10 @@ from noneuclid.manifolds import (
     SpaceForm,
 )
 from noneuclid.testing.law import close, require, same, within
+from noneuclid.testing.optimizer_case import Case, Law, raises, take_step
 
-Factory = Callable[[Iterable[Any]], Optimizer]
 _ROWS = 4
 _LONG, _SHORT = 1000, 50
-
-
-@dataclass(frozen=True)
-class Case:
-    """The optimizer under test, its twin on R^n, and where to try it."""
-
-    factory: Factory
-    twin: Factory | None
-    manifolds: Sequence[HomogeneousManifold]
-
-
-Law = Callable[[Case], None]
 
 
 # -- what the laws are made of ---------------------------------------------------------------------
@@ -55,9 +42,10 @@ def _pull(x: ManifoldParameter, target: Tensor) -> Tensor:
 
 
 def _descend(optimizer: Optimizer, x: ManifoldParameter, target: Tensor, steps: int) -> None:
+    manifold = x.manifold
+    assert isinstance(manifold, HomogeneousManifold)
     for _ in range(steps):
-        _pull(x, target)
-        optimizer.step()
+        take_step(optimizer, lambda: manifold.dist2(x, target).sum() / 2)
 
 
 def _set(optimizer: Optimizer, **options: Any) -> Optimizer:
@@ -75,17 +63,19 @@ def equals_its_twin_on_flat_space(case: Case) -> None:
     if case.twin is None:
         return
     start, slope = torch.randn(5, 3, dtype=torch.float64), torch.randn(5, 3, dtype=torch.float64)
-    marked = ManifoldParameter(start.clone(), Euclidean(3))
-    plain, expected = nn.Parameter(start.clone()), nn.Parameter(start.clone())
-    optimizer, twin = case.factory([marked, plain]), case.twin([expected])
+    marked, plain = ManifoldParameter(start.clone(), Euclidean(3)), nn.Parameter(start.clone())
+    expected = [nn.Parameter(start.clone()) for _ in range(2)]
+    optimizer, twin = case.factory([marked, plain]), case.twin(expected)
+
+    def objective(parameters: Sequence[Tensor]) -> Tensor:
+        terms = [parameter.cosh().log() + slope * parameter / 2 for parameter in parameters]
+        return torch.stack(terms).sum()
+
     for number in range(_SHORT):
-        for parameter in (marked, plain, expected):
-            parameter.grad = None
-            (parameter.cosh().log() + slope * parameter / 2).sum().backward()
-        optimizer.step()
-        twin.step()
-        same(plain.detach(), expected.detach(), f"plain parameter after step {number + 1}")
-        same(marked.detach(), expected.detach(), f"parameter on R^3 after step {number + 1}")
+        take_step(optimizer, lambda: objective([marked, plain]))
+        take_step(twin, lambda: objective(expected))
+        same(plain.detach(), expected[1].detach(), f"plain parameter after step {number + 1}")
+        same(marked.detach(), expected[0].detach(), f"parameter on R^3 after step {number + 1}")
 
 
 def stays_on_the_manifold(case: Case) -> None:
@@ -196,6 +186,8 @@ def follows_a_scheduler(case: Case) -> None:
     for manifold in case.manifolds:
         x, target = _point(manifold), manifold.random(_ROWS, dtype=torch.float64)
         optimizer = case.factory([x])
+        if "lr" not in optimizer.param_groups[0]:
+            return
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: float(epoch < 1))
         start = x.detach().clone()
         _descend(optimizer, x, target, 1)
@@ -250,31 +242,24 @@ def refuses_what_it_cannot_do(case: Case) -> None:
     x = _point(case.manifolds[0])
     optimizer = case.factory([x])
     x.grad = torch.randn_like(x).to_sparse()
-    _raises(RuntimeError, optimizer.step, "a sparse gradient")
+    raises(RuntimeError, optimizer.step, "a sparse gradient")
     if "differentiable" in optimizer.defaults:
         group = {"params": [_point(case.manifolds[0])], "differentiable": True}
-        _raises(ValueError, lambda: optimizer.add_param_group(group), "differentiable=True")
+        raises(ValueError, lambda: optimizer.add_param_group(group), "differentiable=True")
 
 
-def _raises(kind: type[Exception], action: Callable[[], Any], what: str) -> None:
-    try:
-        action()
-    except kind as error:
-        require(len(str(error)) > 20, f"{what} is refused without an explanation: {error}")
-    else:
-        raise AssertionError(f"{what} of a marked parameter is accepted")
-
-
-LAWS: tuple[Law, ...] = (
-    equals_its_twin_on_flat_space,
+WITHOUT_CLOSURE: tuple[Law, ...] = (
     stays_on_the_manifold,
-    descends,
-    resumes_bit_identically,
     product_equals_its_factors,
     takes_a_closure,
     maximizes,
-    follows_a_scheduler,
-    commutes_with_isometries,
     keeps_groups_apart,
     refuses_what_it_cannot_do,
+)
+LAWS: tuple[Law, ...] = (
+    equals_its_twin_on_flat_space,
+    descends,
+    resumes_bit_identically,
+    follows_a_scheduler,
+    commutes_with_isometries,
 )

@@ -30,6 +30,7 @@ CASES = [
 @pytest.fixture(params=CASES, ids=lambda case: case[0].__name__)
 def case(request: pytest.FixtureRequest) -> Any:
     torch.compiler.reset()
+    torch._dynamo.utils.counters.clear()
     yield request.param
     torch.compiler.reset()
 
