@@ -26,11 +26,6 @@ _SAME = "the compiled graph holds the kernel of eager mode, whose own time this 
 REASONS: dict[tuple[str, str], str] = {  # (path, operation) -> why its bar is out of reach
     **{("native", name): _KERNEL for name in BARS["native"]},
     **{("compiled", name): _SAME for name in BARS["compiled"]},
-    (
-        "native",
-        "midpoint",
-    ): "two kernels and a weighted sum in torch, with row scalars between them",
-    ("compiled", "midpoint"): "two kernels and a weighted sum, with row scalars between them",
     ("native", "mlr"): "float64 products and one arsinh for each point and class",
     ("compiled", "mlr"): "float64 products and one arsinh for each point and class",
     ("native", "cdist"): "differences in float64 instead of a float32 matrix product",

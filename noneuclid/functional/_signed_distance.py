@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from noneuclid.numerics.formula import SMALLEST, may_be_opaque
 from noneuclid.numerics.native import logits as native
 from noneuclid.numerics.native import tiles_graph as graph
 
+Read = Callable[[Tensor, Tensor], Tensor]  # K, x -> the points that x stands for
+
 _BLOCK = 2**17  # elements of x that are widened at a time: 1 MiB, which stays in the cache
 
 
@@ -21,6 +24,7 @@ def signed_distance_logits(
     curvature: Tensor,
     model: str,
     sign: int,
+    read: Read | None = None,
 ) -> Tensor:
     """Return |z| d for points given by `space`: (*, n) -> (*, C), in the dtype of `space`.
 
@@ -32,16 +36,21 @@ def signed_distance_logits(
         curvature: K, (1,) in float64.
         model: "stereographic", "hyperboloid" or "direction", how `ambient` reads `space`.
         sign: the sign K is known to have; 0 if it is not known.
+        read: K, x -> the points that stereographic coordinates beyond the last shell stand for.
     """
     rows = space.reshape(-1, space.shape[-1])
     if torch.compiler.is_compiling() and may_be_opaque((space,)) and _is_built(space.dtype):
-        logits = graph.plane_logits(rows, *planes, curvature, model)[0]
+        logits = graph.plane_logits(rows, *planes, curvature, model, read is not None)[0]
         return logits.reshape(*space.shape[:-1], planes[0].shape[0])
+    if not _is_transformed() and _has_native(rows, planes[0]):
+        logits = _NativeLogits.apply(rows, *planes, curvature, (model, sign, read))[0]
+        return logits.reshape(*space.shape[:-1], planes[0].shape[0])
+    space = space if read is None else read(curvature, space)
     if torch.compiler.is_compiling() or _is_transformed():
         scale, height = ambient(row_dot(space, space), curvature, model)
         return plain_logits(space, scale, height, planes, curvature, sign)
-    function = _NativeLogits if _has_native(rows, planes[0]) else _Logits
-    logits = function.apply(rows, *planes, curvature, model, sign)[0]
+    rows = space.reshape(-1, space.shape[-1])
+    logits = _Logits.apply(rows, *planes, curvature, model, sign)[0]
     return logits.reshape(*space.shape[:-1], planes[0].shape[0])
 
 
@@ -108,10 +117,11 @@ class _NativeLogits(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, space: Tensor, normal: Tensor, shift: Tensor, length: Tensor, curvature: Tensor,
-        model: str, sign: int,
+        how: tuple[str, int, Read | None],
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
-        ctx.model, ctx.sign = model, sign
-        logits, sines = native.logits(space, (normal, shift, length), curvature, model)
+        model, _, read = ctx.model, ctx.sign, ctx.read = how
+        planes = normal, shift, length
+        logits, sines = native.logits(space, planes, curvature, model, read is not None)
         ctx.mark_non_differentiable(sines)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(space, normal, shift, length, curvature, logits, sines)
@@ -120,18 +130,20 @@ class _NativeLogits(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, g: Tensor | None, _: None) -> tuple[Tensor | None, ...]:
         if g is None:
-            return (None,) * 7
+            return (None,) * 6
         *inputs, logits, sines = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph: by the plain formula
-            return (*_graph(ctx, inputs, g), None, None)
+            return (*_graph(ctx, inputs, g, ctx.read), None)
         space, normal, shift, length, curvature = inputs
         planes = normal, shift, length
         needs = ctx.needs_input_grad[0], ctx.needs_input_grad[4]
-        found = native.gradients(space, planes, curvature, ctx.model, (logits, sines), g, needs)
+        found = native.gradients(
+            space, planes, curvature, ctx.model, ctx.read is not None, (logits, sines), g, needs
+        )
         by_length = found[3]
         assert by_length is not None
         found[3] = safe_divide(by_length, length)
-        return (*found, None, None)
+        return (*found, None)
 
 
 class _Logits(torch.autograd.Function):
@@ -232,9 +244,12 @@ def _backward_blocks(
     return by_normal, by_shift, by_curvature
 
 
-def _graph(ctx: Any, inputs: list[Tensor], g: Tensor) -> list[Tensor | None]:
+def _graph(
+    ctx: Any, inputs: list[Tensor], g: Tensor, read: Read | None = None
+) -> list[Tensor | None]:
     """Return the gradients of the five tensors as differentiable functions."""
     space, normal, shift, length, curvature = inputs
+    space = space if read is None else read(curvature, space)
     scale, height = ambient(row_dot(space, space), curvature, ctx.model)
     planes = (normal, shift, length)
     logits = plain_logits(space, scale, height, planes, curvature, ctx.sign)

@@ -120,7 +120,11 @@ def _logits(manifold: HomogeneousManifold, x: Tensor, normals: Tensor, offsets: 
         return signed_distance_logits(x[..., 1:], planes, curvature, "hyperboloid", -1)
     if isinstance(manifold, GyrovectorSpace):
         sign = manifold.curvature_sign
+        read = None
         if manifold.curvature.learnable:  # K may have moved: read the point that x stands for
-            x = manifold._projx(x, x.dtype)
-        return signed_distance_logits(x, planes, curvature, "stereographic", sign)
+
+            def read(K: Tensor, x: Tensor) -> Tensor:
+                return manifold.at(K)._projx(x, x.dtype)
+
+        return signed_distance_logits(x, planes, curvature, "stereographic", sign, read)
     raise TypeError(f"hyperplane_logits does not know the coordinates of {manifold!r}")

@@ -1,39 +1,84 @@
 """Sums of points on the hyperboloid or sphere, whose length is the hard part of every midpoint."""
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import torch
 from torch import Tensor
 
 from noneuclid.numerics import compute, dots, rows, safe_divide, safe_sqrt, weighted_sum
+from noneuclid.numerics.formula import SMALLEST, may_be_native, may_be_opaque
+from noneuclid.numerics.native import ambient_sums as native
+from noneuclid.numerics.native import sums_graph as graph
+
+Sums = tuple[Tensor, Tensor, Tensor]
 
 
-def ambient_sum(
-    x: Tensor, scale: Tensor, time: Tensor, w: Tensor, rate: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return (S, T, sqrt(T^2 - |r S|^2)) with S = sum w scale x, T = sum w t over axis -2, kept.
+class Reading(NamedTuple):
+    """How rows are read as points with ambient coordinates (T, X), X = scale x.
 
-    T^2 - |rS|^2 cancels by e^2R. With e = S/|S| it is (T - |rS|)(T + |rS|), and T - |rS| is the sum
-    of w (t - s.e) over the points s = r scale x, formed where s.e > 0 as
-    w (1 + |s - (s.e) e|^2) / (t + s.e): no term cancels.
+    Attributes:
+        model: which of the compiled readings it is.
+        coordinates: K, x (*, n, d) -> x as it is read, scale and T, both (*, n, 1), in torch.
+        sign: of K, 0 where it may be any.
+        moves: whether rows beyond the last shell are read as points on it.
+    """
+
+    model: str
+    coordinates: Callable[[Tensor, Tensor], Sums]
+    sign: int
+    moves: bool = False
+
+
+def ambient_sum(K: Tensor, x: Tensor, w: Tensor, reading: Reading) -> Sums:
+    """Return S = sum w X (*, d), T = sum w T (*, 1) and T^2 + K|S|^2 (*, 1) over axis -2.
+
+    Where K < 0, with r = sqrt -K, the square cancels by e^2R. With e = S/|S| it is
+    (T - |rS|)(T + |rS|), and T - |rS| is the sum of w (t - s.e) over the points s = r X, formed
+    where s.e > 0 as w (1 + |s - (s.e) e|^2) / (t + s.e): no term cancels.
     Accuracy: eps (1 + (eps e^R)^2): to radius 30 for float32 points, 33 for float64 ones.
 
     Args:
+        K: curvature, (1,).
         x: (*, n, d).
-        scale: scale x is the space part of each point: (*, n, 1).
-        time: t = sqrt(1 + |s|^2), (*, n, 1).
         w: weights >= 0, (*, n, 1).
-        rate: r, which brings space parts into units of the radius of curvature: (1,).
+        reading: how x is read.
     """
+    batch = torch.broadcast_shapes(x.shape[:-2], w.shape[:-2])
+    groups = x.expand(*batch, *x.shape[-2:]).reshape(batch.numel(), *x.shape[-2:])
+    weights = w.expand(*batch, *w.shape[-2:]).reshape(batch.numel(), w.shape[-2])
+    given = K, groups, weights
+    if torch.compiler.is_compiling() and may_be_opaque((x,)) and _is_built(x.dtype):
+        sums = graph.ambient_sums(groups, weights, K, reading.model, reading.moves)
+    elif x.numel() >= SMALLEST and may_be_native(given) and native.has_sums(x.dtype):
+        sums = _Sums.apply(reading, *given)
+    else:
+        return plain_sum(K, x, w, reading)
+    total, height, square = (part.reshape(*batch, part.shape[-1]) for part in sums)
+    return total, height, square
+
+
+def plain_sum(K: Tensor, x: Tensor, w: Tensor, reading: Reading) -> Sums:
+    """Return `ambient_sum` by differentiable operations."""
     x = x.expand(*torch.broadcast_shapes(x.shape[:-1], w.shape[:-1]), x.shape[-1])
-    total = weighted_sum(w * scale, x)
-    total_time = (w * time).sum(-2, keepdim=True)
-    size = safe_sqrt((total * total).sum(-1, keepdim=True))
-    short = compute(_shortfall, (scale, time, size, rate), (x, total))
-    short = (w * short).sum(-2, keepdim=True)
-    return total, total_time, safe_sqrt(short * (total_time + rate * size))
+    x, scale, height = reading.coordinates(K, x)
+    total, total_height = weighted_sum(w * scale, x), (w * height).sum(-2, keepdim=True)
+    square = (total * total).sum(-1, keepdim=True)
+    length2 = total_height * total_height + K * square
+    if reading.sign <= 0:
+        hyperbolic = K < 0
+        rate = torch.where(hyperbolic, torch.where(hyperbolic, -K, 1.0).sqrt(), 1.0)
+        size = safe_sqrt(square)
+        short = compute(_shortfall, (scale, height, size, rate), (x, total))
+        short = (w * short).sum(-2, keepdim=True)
+        # Where little cancels, the plain form has the right derivative by K through 0.
+        far = hyperbolic & (-2 * K * square >= total_height * total_height)
+        length2 = torch.where(far, short * (total_height + rate * size), length2)
+    return total[..., 0, :], total_height[..., 0, :], length2[..., 0, :]
 
 
 def _shortfall(
-    scale: Tensor, time: Tensor, size: Tensor, rate: Tensor, x: Tensor, total: Tensor
+    scale: Tensor, height: Tensor, size: Tensor, rate: Tensor, x: Tensor, total: Tensor
 ) -> Tensor:
     """Return t - s.e for each point."""
     X, S = rows(x, total)
@@ -43,41 +88,52 @@ def _shortfall(
     A = stretch * X - safe_divide(along, size) * S
     (aside,) = dots((A, A))
     ahead = along > 0
-    return torch.where(ahead, (1 + aside) / torch.where(ahead, time + along, 1.0), time - along)
+    return torch.where(ahead, (1 + aside) / torch.where(ahead, height + along, 1.0), height - along)
 
 
-def centroid(K: Tensor, x: Tensor, scale: Tensor, time: Tensor, w: Tensor, sign: int) -> Tensor:
-    """Return the stereographic projection A / (B + N) of the normalised sum, N^2 = B^2 + K|A|^2.
+def _is_built(dtype: torch.dtype) -> bool:
+    return not torch._C._are_functorch_transforms_active() and native.has_sums(dtype)
 
-    Past the equator of a sphere, where B < 0 cancels with N, it is A (N - B) / (K|A|^2); that is
-    infinite where the sum is the antipode of the origin. No weight at all gives the origin.
 
-    Args:
-        K: curvature, (1,).
-        x: (*, n, d).
-        scale: 2/g, (*, n, 1).
-        time: (2 - g)/g, (*, n, 1); B and A are the weighted sums of both.
-        w: weights >= 0, (*, n, 1).
-        sign: of K, 0 where it may be any.
-    """
-    hyperbolic = K < 0
-    if sign > 0:
-        total, total_time = weighted_sum(w * scale, x), (w * time).sum(-2, keepdim=True)
-    else:
-        rate = torch.where(hyperbolic, torch.where(hyperbolic, -K, 1.0).sqrt(), 1.0)
-        total, total_time, length = ambient_sum(x, scale, time, w, rate)
-    square = K * (total * total).sum(-1, keepdim=True)
-    # Where little cancels, the plain form has the right derivative by K through 0.
-    plain = total_time * total_time + square
-    if sign <= 0:
-        near = ~hyperbolic | (-2 * square < total_time * total_time)
-        length = torch.where(near, safe_sqrt(torch.where(near, plain, 1.0)), length)
-    else:
-        length = safe_sqrt(plain)
-    if sign < 0:
-        return safe_divide(total, total_time + length)[..., 0, :]
-    past = ~hyperbolic & (total_time < 0)
-    top = torch.where(past, length - total_time, 1.0)
-    bottom = torch.where(past, square, total_time + length)
-    result = safe_divide(top, bottom) * total
-    return torch.where(past & (square == 0), torch.inf, result)[..., 0, :]
+_is_built._dynamo_marked_constant = True  # type: ignore[attr-defined]  # see numerics/formula.py
+
+
+class _Sums(torch.autograd.Function):
+    """The sums by compiled functions, of groups (B, n, d) with weights (B, n)."""
+
+    @staticmethod
+    def forward(ctx: Any, reading: Reading, K: Tensor, x: Tensor, w: Tensor) -> Sums:
+        ctx.reading = reading
+        sums = native.ambient_sums(x, w, K, reading.model, reading.moves)
+        ctx.save_for_backward(K, x, w, *sums)
+        return sums
+
+    @staticmethod
+    def backward(ctx: Any, *back: Tensor) -> tuple[Tensor | None, ...]:
+        (K, x, w, *sums), needs = ctx.saved_tensors, ctx.needs_input_grad[1:]
+        if torch.is_grad_enabled() or not may_be_native(back):
+            return (None, *_graph(ctx.reading, (K, x, w), needs, back))
+        places = needs[1], needs[2], needs[0]
+        model, moves = ctx.reading.model, ctx.reading.moves
+        by_x, by_w, by_K = native.gradients(x, w, K, model, moves, tuple(sums), back, places)
+        return None, by_K, by_x, by_w
+
+
+def _graph(
+    reading: Reading, given: tuple[Tensor, ...], needs: tuple[bool, ...], back: tuple[Tensor, ...]
+) -> list[Tensor | None]:
+    """Return the gradients as differentiable functions, where that is asked for."""
+    is_differentiated = torch.is_grad_enabled()
+    with torch.enable_grad():
+        K, x, w = (
+            t.view_as(t) if is_differentiated else t.detach().requires_grad_(need)
+            for t, need in zip(given, needs, strict=True)
+        )
+        sums = plain_sum(K, x, w.unsqueeze(-1), reading)
+        wanted = [t for t, need in zip((K, x, w), needs, strict=True) if need]
+        found = iter(
+            torch.autograd.grad(
+                sums, wanted, back, create_graph=is_differentiated, allow_unused=True
+            )
+        )
+    return [next(found) if need else None for need in needs]

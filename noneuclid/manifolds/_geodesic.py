@@ -151,7 +151,7 @@ class GeodesicManifold(Manifold):
         if x.dim() <= count:
             raise ValueError(f"{name} expects (*, n, points), got {tuple(x.shape)}")
         if w is None:
-            w = x.new_ones(x.shape[: x.dim() - count])
+            w = x.new_ones(x.shape[x.dim() - count - 1])
         rows = x.shape[x.dim() - count - 1]
         if not isinstance(w, Tensor) or w.shape[-1:] != (rows,):
             came = tuple(w.shape) if isinstance(w, Tensor) else type(w).__name__

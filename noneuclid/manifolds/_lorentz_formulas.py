@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from noneuclid.manifolds._centroid import ambient_sum
+from noneuclid.manifolds._centroid import Reading, Sums, ambient_sum
 from noneuclid.manifolds._pairwise import Chart
 from noneuclid.numerics import (
     Row,
@@ -63,15 +63,32 @@ def with_time(K: Tensor, space: Tensor, dtype: torch.dtype) -> Tensor:
 
     The time entry belongs to the space part as it will be stored, after rounding to `dtype`.
     """
-    limit, target = largest_norm(dtype, "hyperboloid")
     (X,) = rows(space)
     (xx,) = dots((X, X))
+    return _moved(K, X, xx, (space.dtype, dtype))
+
+
+def _written(
+    K: Tensor, Y: Row, dtypes: tuple[torch.dtype, torch.dtype], yy: Tensor | None = None
+) -> Tensor:
+    """Return the point whose space part is the combination Y, as `with_time` does."""
+    working, dtype = dtypes
+    if working == torch.float64:  # Y is rounded more than once: look at what came out
+        return with_time(K, Y.to(working), dtype)
+    if yy is None:
+        (yy,) = dots((Y, Y))
+    return _moved(K, Y, yy, dtypes)
+
+
+def _moved(K: Tensor, X: Row, xx: Tensor, dtypes: tuple[torch.dtype, torch.dtype]) -> Tensor:
+    working, dtype = dtypes
+    limit, target = largest_norm(dtype, "hyperboloid")
     beyond = -K * xx > limit * limit
     factor = torch.where(beyond, target / (-K * torch.where(beyond, xx, 1.0)).sqrt(), 1.0)
-    moved = (factor * X).to(space.dtype).to(dtype).to(space.dtype)
-    (X,) = rows(moved)
-    (xx,) = dots((X, X))
-    return joined((xx - 1 / K).sqrt(), moved)
+    stored = (factor * X).to(working).to(dtype).to(working)
+    (S,) = rows(stored)
+    (ss,) = dots((S, S))
+    return joined((ss - 1 / K).sqrt(), stored)
 
 
 def with_vector_time(K: Tensor, x: Tensor, space: Tensor) -> Tensor:
@@ -122,7 +139,7 @@ def expmap(K: Tensor, x: Tensor, u: Tensor, dtype: torch.dtype) -> Tensor:
     (xx,) = dots((X, X))
     room = _reach(x.dtype) - torch.log1p(safe_sqrt(-K * xx))
     c, s = turn(K * square, room, sign=-1)
-    return with_time(K, (c * X + s * U).to(x.dtype), dtype)
+    return _written(K, c * X + s * U, (x.dtype, dtype))
 
 
 class _Pair(NamedTuple):
@@ -132,6 +149,8 @@ class _Pair(NamedTuple):
     Y: Row
     D: Row
     S: Row
+    xx: Tensor  # not in units, like the next
+    xy: Tensor
     x_norm: Tensor
     y_norm: Tensor
     x_time: Tensor
@@ -164,7 +183,7 @@ def _pair(K: Tensor, X: Row, Y: Row) -> _Pair:
     half = torch.where(small, chord.clamp(min=0), torch.where(far, apart, mixed))
     r = k.sqrt()
     norms = (r * safe_sqrt(xx), r * safe_sqrt(yy))
-    return _Pair(X, Y, D, S, *norms, x_time, y_time, k * growth, half)
+    return _Pair(X, Y, D, S, xx, xy, *norms, x_time, y_time, k * growth, half)
 
 
 def _angular(X: Row, Y: Row, D: Row, x_norm: Tensor, y_norm: Tensor, growth: Tensor) -> Tensor:
@@ -246,8 +265,8 @@ def _pairing(K: Tensor, p: _Pair, V: Row) -> Tensor:
     far = torch.minimum(p.x_norm, p.y_norm).square() > _NEAR_ORIGIN
     x_norm = torch.where(far, p.x_norm, 1.0)
     unit = torch.where(far, r / x_norm, 1.0).detach()  # keeps derivatives in range
-    X = unit * p.X
-    xx, xy, xd, xv, dv = dots((X, X), (X, p.Y), (X, p.D), (X, V), (p.D, V))
+    xd, xv, dv = dots((p.X, p.D), (p.X, V), (p.D, V))
+    X, xx, xy, xd, xv = (unit * part for part in (p.X, unit * p.xx, p.xy, xd, xv))
     plain = dv - (xv / unit) / p.x_time * (p.growth / (p.x_time + p.y_time))
     alike = ((p.x_norm < 2 * p.y_norm) & (p.y_norm < 2 * p.x_norm)).to(xx.dtype)
     inverse = torch.where(far, 1 / torch.where(far, xx, 1.0).sqrt(), 0.0)
@@ -267,9 +286,22 @@ def _pairing(K: Tensor, p: _Pair, V: Row) -> Tensor:
 
 def midpoint(K: Tensor, x: Tensor, w: Tensor, dtype: torch.dtype) -> Tensor:
     """Return the Lorentz centroid sum w x / |sum w x|. Source: [chen2022fully] Eq. (8)."""
+    total, _, square = ambient_sum(K, x, w, Reading("hyperboloid", _ambient, sign=-1))
+    return compute(_normalised, (K, square), (total,), working=x.dtype, dtype=dtype)
+
+
+def _normalised(
+    K: Tensor, square: Tensor, total: Tensor, working: torch.dtype, dtype: torch.dtype
+) -> Tensor:
+    """Return total / sqrt(square) as a point with its time; the origin where that is 0."""
+    (S,) = rows(total)
+    inverse = safe_divide(torch.ones_like(square), safe_sqrt(square))
+    return _written(K, inverse * S, (working, dtype))
+
+
+def _ambient(K: Tensor, x: Tensor) -> Sums:
     time = compute(time_at, (K,), (x,))
-    total, _, length = ambient_sum(x, torch.ones_like(time), time, w, (-K).sqrt())
-    return with_time(K, safe_divide(total, length)[..., 0, :].to(x.dtype), dtype)
+    return x, torch.ones_like(time), time
 
 
 def time_at(K: Tensor, x: Tensor) -> Tensor:
@@ -287,7 +319,7 @@ def expmap0(K: Tensor, u: Tensor, dtype: torch.dtype) -> Tensor:
     (U,) = rows(u)
     (uu,) = dots((U, U))
     _, s = turn(K * uu, _reach(u.dtype), sign=-1)
-    return with_time(K, (s * U).to(u.dtype), dtype)
+    return _written(K, s * U, (u.dtype, dtype), s * s * uu)
 
 
 def logmap0(K: Tensor, y: Tensor) -> Tensor:

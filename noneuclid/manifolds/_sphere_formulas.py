@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from noneuclid.manifolds._centroid import Reading, Sums, ambient_sum
 from noneuclid.manifolds._pairwise import Chart
 from noneuclid.numerics import (
     Row,
@@ -27,7 +28,6 @@ from noneuclid.numerics import (
     safe_divide,
     safe_sqrt,
     sinck,
-    weighted_sum,
     wide,
     with_derivative_of,
 )
@@ -42,13 +42,13 @@ def _inverse_norm(xx: Tensor) -> Tensor:
 # -- projection and metric -------------------------------------------------------------------------
 
 
-def project(K: Tensor, x: Tensor, dtype: torch.dtype) -> Tensor:
+def project(K: Tensor, x: Tensor, dtype: torch.dtype, working: torch.dtype | None = None) -> Tensor:
     """Return the direction at norm K^-1/2; x itself within rounding of it; the origin for x = 0."""
     X, first = rows(x, axis(x, 0))
     (xx,) = dots((X, X))
     radius = 1 / K.sqrt()
     factor = _norm_kept(K, xx, radius * _inverse_norm(xx), dtype)
-    return (factor * X + (radius * (xx == 0)) * first).to(x.dtype)
+    return (factor * X + (radius * (xx == 0)) * first).to(working or x.dtype)
 
 
 def _norm_kept(K: Tensor, xx: Tensor, factor: Tensor, dtype: torch.dtype) -> Tensor:
@@ -149,13 +149,14 @@ def logmap(K: Tensor, x: Tensor, y: Tensor) -> Tensor:
     bend = 2 * (near * p.sine2 - (1 - near) * p.cosine2) * p.inverse
     # What rounding left along x would pass for a direction once the part across is as small.
     A = _across(X, near * p.M - (1 - near) * p.P + bend * X)
-    aa, along_first = dots((A, A), (X, first))
+    aa, along_first, along_second = dots((A, A), (X, first), (X, second))
     smallest = torch.finfo(torch.float64).eps ** 2
     antipodal = ((near == 0) & (aa <= smallest)).to(aa.dtype)
     on_first = ((along_first * p.inverse).square() <= 0.5).to(aa.dtype)
-    fallback = on_first * first + (1 - on_first) * second
-    A = (1 - antipodal) * A + antipodal * _across(X, fallback)
-    (aa,) = dots((A, A))
+    along = (on_first * along_first + (1 - on_first) * along_second) * p.inverse
+    fallback = on_first * first + (1 - on_first) * second - (along * p.inverse) * X
+    A = (1 - antipodal) * A + antipodal * fallback
+    aa = torch.where(antipodal > 0, 1 - along * along, aa)
     angle = 2 * asinck(p.sine2, p.cosine2, sign=1)  # theta / sin(theta/2)
     close = angle / (2 * torch.where(near > 0, p.cosine2, 1.0).sqrt())
     apart = angle * safe_sqrt(p.sine2) / torch.where(near > 0, 1.0, aa).sqrt()
@@ -191,8 +192,17 @@ def dist2plane(K: Tensor, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
 
 def midpoint(K: Tensor, x: Tensor, w: Tensor, dtype: torch.dtype) -> Tensor:
     """Return the direction of sum w x^; the origin where the sum vanishes."""
-    total = weighted_sum(w * compute(inverse_norm, (), (x,)), x)[..., 0, :]
-    return project(K, total, torch.float64).to(x.dtype)
+    total, *_ = ambient_sum(K, x, w, Reading("direction", _ambient, sign=1))
+    return compute(_direction, (K,), (total,), working=x.dtype)
+
+
+def _direction(K: Tensor, total: Tensor, working: torch.dtype) -> Tensor:
+    return project(K, total, torch.float64, working)
+
+
+def _ambient(K: Tensor, x: Tensor) -> Sums:
+    inverse = compute(inverse_norm, (), (x,))
+    return x, inverse, torch.zeros_like(inverse)
 
 
 def inverse_norm(x: Tensor) -> Tensor:
@@ -235,42 +245,50 @@ def _half_angle0(h: _Height) -> tuple[Tensor, Tensor, Tensor]:
     return sine2, cosine2, asinck(sine2, cosine2, sign=1)
 
 
-def logmap0(K: Tensor, y0: Tensor, y: Tensor) -> Tensor:
+def _apart(x: Tensor) -> tuple[Tensor, Row]:
+    """Return the first coordinate, as a row scalar, and the row with 0 in its place."""
+    X, first = rows(x, axis(x, 0))
+    (x0,) = dots((X, first))
+    return x0, X - x0 * first
+
+
+def logmap0(K: Tensor, y: Tensor) -> Tensor:
     """Return theta y/|y|; at the antipode of the origin along the first axis there is."""
-    Y, first = rows(y, axis(y, 0))
+    y0, Y = _apart(y)
+    (second,) = rows(axis(y, 1))
     (yy,) = dots((Y, Y))
     h = _height(y0, yy)
     _, cosine2, angle = _half_angle0(h)
     scale = safe_divide(angle, h.norm * safe_sqrt(cosine2))
     antipodal = ((yy == 0) & (y0 < 0)).to(yy.dtype)
     rate = K.sqrt()
-    return joined(
-        torch.zeros_like(yy),
-        ((scale / rate) * Y + (math.pi * antipodal / rate) * first).to(y.dtype),
-    )
+    return ((scale / rate) * Y + (math.pi * antipodal / rate) * second).to(y.dtype)
 
 
-def dist02(K: Tensor, y0: Tensor, y: Tensor) -> Tensor:
+def dist02(K: Tensor, y: Tensor) -> Tensor:
     """Return (theta / sqrt K)^2."""
-    (Y,) = rows(y)
+    y0, Y = _apart(y)
     (yy,) = dots((Y, Y))
     sine2, _, angle = _half_angle0(_height(y0, yy))
     return 4 * sine2 * angle * angle / K
 
 
-def transp0(K: Tensor, y0: Tensor, y: Tensor, u: Tensor) -> Tensor:
+def transp0(K: Tensor, y: Tensor, u: Tensor) -> Tensor:
     """Return u - y.u / (|y| (|y| + y0)) y, first entry -y.u/|y|; u itself at the antipode."""
-    Y, U = rows(y, u)
+    y0, Y = _apart(y)
+    _, U = _apart(u)
+    (first,) = rows(axis(y, 0))
     yy, yu = dots((Y, Y), (Y, U))
     h = _height(y0, yy)
-    return joined(-safe_divide(yu, h.norm), (U - safe_divide(yu, h.norm * h.plus) * Y).to(u.dtype))
+    entry = -safe_divide(yu, h.norm)
+    return (U - safe_divide(yu, h.norm * h.plus) * Y + entry * first).to(u.dtype)
 
 
-def transp0back(K: Tensor, x0: Tensor, u0: Tensor, x: Tensor, u: Tensor) -> Tensor:
+def transp0back(K: Tensor, x: Tensor, u: Tensor) -> Tensor:
     """Return u - u0 / (|x| + x0) x, of the part of u across x; u itself at the antipode."""
-    X, U = rows(x, u)
+    (x0, X), (u0, U) = _apart(x), _apart(u)
     xx, xu = dots((X, X), (X, U))
     h = _height(x0, xx)
     along = safe_divide(xu + x0 * u0, h.norm * h.norm)
     weight = along + safe_divide(u0 - along * x0, h.plus)
-    return joined(torch.zeros_like(xx), (U - weight * X).to(u.dtype))
+    return (U - weight * X).to(u.dtype)

@@ -13,15 +13,17 @@ Letters: K curvature (1,) in float64; x, y points and u, v vectors (*, n); small
 tensors, capitals the same as `Row`; g gap; `model` what is known of K without looking at it.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from noneuclid.manifolds._centroid import centroid
+from noneuclid.manifolds._centroid import Reading, Sums, ambient_sum
 from noneuclid.numerics import (
     Row,
     asinck,
+    axis,
     compute,
     cross_square,
     dots,
@@ -29,6 +31,8 @@ from noneuclid.numerics import (
     half_turn,
     largest_norm,
     rows,
+    safe_divide,
+    safe_sqrt,
     tanck,
 )
 
@@ -184,13 +188,40 @@ def midpoint(K: Tensor, x: Tensor, w: Tensor, model: Model, dtype: torch.dtype) 
     A = sum w 2x/g, B = sum w (2 - g)/g, result A / (B + sqrt(B^2 + K|A|^2)): right beyond the
     equator too, where the usual quotient changes sign. Source: [shimizu2021hyperbolic] sec. 4.
     """
+    reading = Reading("stereographic", partial(_ambient, model), model.sign, model.moves)
+    total, height, square = ambient_sum(K, x, w, reading)
+    scalars = K, height, square
+    return compute(_normalised, scalars, (total,), model=model, working=x.dtype, dtype=dtype)
+
+
+def _ambient(model: Model, K: Tensor, x: Tensor) -> Sums:
     if model.moves:
         x = compute(project, (K,), (x,), model=model, dtype=x.dtype)
     g = compute(gap_at, (K,), (x,), model=Model(model.sign, moves=False))
-    point = centroid(K, x, 2 / g, (2 - g) / g, w, model.sign)
+    return x, 2 / g, (2 - g) / g
+
+
+def _normalised(
+    K: Tensor, height: Tensor, square: Tensor, total: Tensor, model: Model, working: torch.dtype,
+    dtype: torch.dtype,
+) -> Tensor:  # fmt: skip
+    """Return A / (B + N), the point with ambient coordinates (B, A) / N: N^2 is `square`.
+
+    Past the equator of a sphere, where B < 0 cancels with N, it is A (N - B) / (K|A|^2). No weight
+    at all gives the origin.
+    """
+    A, first = rows(total, axis(total, 0))
+    length = safe_sqrt(square)
+    if model.sign < 0:
+        factor = safe_divide(torch.ones_like(length), height + length)
+        return project(K, (factor * A).to(working), model, dtype)
+    (aa,) = dots((A, A))
+    past = (K > 0) & (height < 0)
+    top = torch.where(past, length - height, 1.0)
+    bottom = torch.where(past, K * aa, height + length)
     # At the antipode of the origin the sum vanishes: any point beyond the last shell will do.
-    beyond = 1 / torch.finfo(dtype).eps ** 1.5
-    point = torch.where(point.isfinite(), point, beyond).to(x.dtype)
+    beyond = (past & (aa == 0)).to(aa.dtype) / torch.finfo(dtype).eps ** 1.5
+    point = (safe_divide(top, bottom) * A + beyond * first).to(working)
     return project(K, point, model, dtype)
 
 

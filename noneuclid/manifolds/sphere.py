@@ -1,14 +1,12 @@
 """The sphere of constant curvature K > 0 in R^(n+1); its formulas are in `_sphere_formulas.py`."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from noneuclid.manifolds import _sphere_formulas as formulas
 from noneuclid.manifolds._pairwise import Chart
 from noneuclid.manifolds._space_form import SpaceForm
-from noneuclid.numerics import compute, row_dot, safe_divide, safe_sqrt, wide
+from noneuclid.numerics import row_dot, safe_divide, safe_sqrt
 
 
 class Sphere(SpaceForm):
@@ -72,20 +70,16 @@ class Sphere(SpaceForm):
         return self._compute(formulas.expmap0, u, skip=1)
 
     def _logmap0(self, y: Tensor) -> Tensor:
-        return self._from_pole(formulas.logmap0, y)
+        return self._compute(formulas.logmap0, y)
 
     def _dist02(self, x: Tensor) -> Tensor:
-        return self._from_pole(formulas.dist02, x)[..., 0]
+        return self._compute(formulas.dist02, x)[..., 0]
 
     def _transp0(self, y: Tensor, u: Tensor) -> Tensor:
-        return compute(formulas.transp0, (self._curvature_at(y), _pole(y)), (y, u), skip=1)
+        return self._compute(formulas.transp0, y, u)
 
     def _transp0back(self, x: Tensor, u: Tensor) -> Tensor:
-        scalars = (self._curvature_at(x), _pole(x), _pole(u))
-        return compute(formulas.transp0back, scalars, (x, u), skip=1)
-
-    def _from_pole(self, formula: Callable[..., Tensor], x: Tensor) -> Tensor:
-        return compute(formula, (self._curvature_at(x), _pole(x)), (x,), skip=1)
+        return self._compute(formulas.transp0back, x, u)
 
     def _from_frame(self, coordinates: Tensor) -> Tensor:
         return torch.cat([torch.zeros_like(coordinates[..., :1]), coordinates], dim=-1)
@@ -117,8 +111,3 @@ class Sphere(SpaceForm):
         length = safe_sqrt(row_dot(u, u))
         size = safe_sqrt(row_dot(x, x)) * length
         return safe_divide(row_dot(x, u).abs(), size)[..., 0]
-
-
-def _pole(x: Tensor) -> Tensor:
-    """Return the first coordinate as a row scalar."""
-    return wide(x[..., :1])

@@ -111,6 +111,11 @@ def wants_derivatives() -> bool:
     return torch.is_grad_enabled() or is_plain()
 
 
+def may_be_native(tensors: tuple[Tensor, ...]) -> bool:
+    """Tell whether compiled functions may read these tensors here: see `is_plain`."""
+    return not is_plain() and all(map(is_ordinary, tensors))
+
+
 @contextmanager
 def plain_formulas() -> Iterator[None]:
     """Make every formula inside an ordinary composition of torch operations."""

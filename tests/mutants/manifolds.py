@@ -155,9 +155,9 @@ MUTANTS = [
         select="Sphere and not Projection and transport",
     ),
     Mutant(
-        file=SPHERE_CLASS,
-        old="scalars = (self._curvature_at(x), _pole(x), _pole(u))",
-        new="scalars = (self._curvature_at(x), _pole(u), _pole(x))",
+        file=SPHERE,
+        old="    (x0, X), (u0, U) = _apart(x), _apart(u)",
+        new="    (u0, X), (x0, U) = _apart(x), _apart(u)",
         why="transp0back with point and vector exchanged",
         tests=LAWS,
         select="Sphere and not Projection and at_the_origin",

@@ -1,6 +1,6 @@
 /* Arcs over half chords, one number at a time and without branches, so that the C compiler can do
    many at a time. Errors: 1 to 2 units in the last place. Needs prelude.h, SINGLE (whether results
-   are float32) and SLOPE (the coefficients of asinck_slope). */
+   are float32) and SLOPE (the coefficients of slope_near_0). */
 
 static inline uint32_t bits_of_float(float x) {
     uint32_t bits;
@@ -110,17 +110,15 @@ static inline double circular_double(double s, double c) {
     return s < c ? angle : 1.57079632679489661923 - angle;
 }
 
-/* d/dz of asinck(z) = asin(sqrt z) / sqrt z, for z < 1: (1 / sqrt(1 - z) - asinck(z)) / 2z, and its
-   series where that cancels; the inverse cosine counts as 0 at z = 1. See numerics/arc.py. */
-static inline double asinck_slope(double z, double cosine2) {
+/* d/dz of asinck(z) = asin(sqrt z) / sqrt z, (1 / sqrt(1 - z) - asinck(z)) / 2z, by its series: for
+   |z| < NEAR, beyond which that difference is right to 16 units in the last place of Real. */
+#define NEAR (SINGLE ? 0.25 : 0.05)
+HELPER Lanes slope_near_0(Lanes z) {
     static const double series[] = {SLOPE};
-    double near = 0;
+    Lanes sum = {0};
     for (int k = sizeof series / sizeof *series - 1; k >= 0; k--)
-        near = near * z + series[k];
-    const double size = sqrt(fabs(z)), inverse = cosine2 > 0 ? 1 / sqrt(cosine2) : 0;
-    const double arc = z < 0 ? hyperbolic_double(size)
-                             : circular_double(size, sqrt(cosine2 > 0 ? cosine2 : 0));
-    return fabs(z) < 0.05 ? near : (inverse - arc / size) / (2 * z);
+        sum = sum * z + series[k];
+    return sum;
 }
 
 /* sqrt(q) and 1 / sqrt(q) in Real for any q >= 0 of float64, whose exponent Real may not have */

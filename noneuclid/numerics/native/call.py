@@ -18,7 +18,8 @@ from torch import Tensor
 
 from noneuclid.numerics.native.build import compiler, loaded
 from noneuclid.numerics.native.derivative import Derivative, Result
-from noneuclid.numerics.native.emit import Source, Written, source
+from noneuclid.numerics.native.emit import Source, source
+from noneuclid.numerics.native.plan import Written
 from noneuclid.numerics.native.threads import in_threads, spans_of
 from noneuclid.numerics.native.trace import Joined, Rounded, Row, Scalar, Trace, UntraceableError
 

@@ -15,7 +15,6 @@
 #define POLYNOMIAL(x, coefficients)                                                                \
     polynomial(x, coefficients, (int)(sizeof(coefficients) / sizeof(double)))
 
-typedef int64_t Bits __attribute__((vector_size(WIDTH * sizeof(int64_t))));
 typedef uint64_t Unsigned __attribute__((vector_size(WIDTH * sizeof(uint64_t))));
 
 static const double ANGLE_LIMIT = 1e5;

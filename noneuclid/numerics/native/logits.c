@@ -1,14 +1,13 @@
-/* Signed distances to hyperplanes and their gradients: see logits.py. Needs prelude.h, arc.h and
-   tiles.h. The products are float64 sums: eight classes in eight lanes forward, eight coordinates
+/* Signed distances to hyperplanes and their gradients: see logits.py. Needs prelude.h, arc.h,
+   tiles.h and ambient.h. The products are float64 sums: eight classes in eight lanes forward, eight coordinates
    backward. */
 
 enum { TILE = 2 * ROWS };
-enum { STEREOGRAPHIC, HYPERBOLOID, DIRECTION }; /* how rows are read, see ambient() */
 
 typedef struct { /* the table Python hands over; gradients that nobody wants are null */
-    int64_t width, stride, classes, model;
-    const Real *space; /* rows, `stride` numbers apart */
-    const double *normal, *shift, *length, *curvature;
+    Reading reading;
+    int64_t classes;
+    const double *normal, *shift, *length;
     Real *logits, *sines;
     const Real *g;
     Real *by_space;
@@ -16,21 +15,26 @@ typedef struct { /* the table Python hands over; gradients that nobody wants are
 } Job;
 
 typedef struct {
+    Ambient at;
     int64_t wide, across; /* width and classes, filled up to whole lanes */
     double K, rate;       /* sqrt |K|, 1 where K = 0 */
     double *rows, *normal, *by_normal, *shift, *length, *by_length, *sines, *pull;
+    double *back, *flat, *arcs, *repeated; /* see find_pull; |z| of all logits of a tile */
     double *by_shift; /* for each class, in lanes over rows */
     Real *lengths; /* |z| / rate of all logits of a tile */
-    double scale[TILE], height[TILE], square[TILE];
 } Work;
 
 static char *laid_out(const Job *job, char *scratch, Work *work) {
-    const int64_t wide = (job->width + 7) & ~(int64_t)7, across = (job->classes + 7) & ~(int64_t)7;
+    const int64_t wide = whole_lanes(job->reading.width), across = whole_lanes(job->classes);
+    double **const at[] = {&work->at.square, &work->at.gap, &work->at.moved, &work->at.scale,
+                           &work->at.height};
     taken(&scratch, sizeof(Work) / sizeof(double) + 1);
     work->wide = wide;
     work->across = across;
-    work->K = job->curvature ? *job->curvature : 0;
+    work->K = *job->reading.curvature;
     work->rate = work->K == 0 ? 1 : sqrt(fabs(work->K));
+    for (size_t k = 0; k < sizeof at / sizeof *at; k++)
+        *at[k] = taken(&scratch, TILE);
     work->rows = taken(&scratch, TILE * wide);
     work->normal = taken(&scratch, across * wide);
     work->by_normal = taken(&scratch, across * wide);
@@ -40,16 +44,19 @@ static char *laid_out(const Job *job, char *scratch, Work *work) {
     work->by_shift = taken(&scratch, across * WIDTH);
     work->sines = taken(&scratch, TILE * across);
     work->pull = taken(&scratch, TILE * across);
+    work->back = taken(&scratch, TILE * across);
+    work->arcs = taken(&scratch, TILE * across);
+    work->flat = taken(&scratch, TILE * across);
+    work->repeated = taken(&scratch, TILE * across);
     work->lengths = (Real *)taken(&scratch, TILE * across);
     return scratch;
 }
 
 static void take_planes(const Job *job, Work *work, int is_backward) {
-    const int64_t classes = job->classes, width = job->width;
+    const int64_t classes = job->classes, width = job->reading.width;
     memset(work->rows, 0, TILE * work->wide * sizeof(double));
     memset(work->normal, 0, work->across * work->wide * sizeof(double));
     memset(work->by_normal, 0, work->across * work->wide * sizeof(double));
-    memset(work->square, 0, sizeof work->square); /* rows that a last tile lacks are zero */
     memset(work->by_length, 0, work->across * sizeof(double));
     memset(work->by_shift, 0, work->across * WIDTH * sizeof(double));
     memset(work->shift, 0, work->across * sizeof(double));
@@ -58,50 +65,22 @@ static void take_planes(const Job *job, Work *work, int is_backward) {
     memcpy(work->shift, job->shift, classes * sizeof(double));
     memcpy(work->length, job->length, classes * sizeof(double));
     for (int64_t r = 0; r < TILE; r++)
-        for (int64_t c = 0; c < classes; c++)
+        for (int64_t c = 0; c < classes; c++) {
+            work->repeated[r * classes + c] = job->length[c];
             work->lengths[r * classes + c] = (Real)(job->length[c] / work->rate);
+        }
     if (!is_backward)
         turned(job->normal, classes, width, work->normal);
     for (int64_t c = 0; is_backward && c < classes; c++)
         memcpy(work->normal + c * work->wide, job->normal + c * width, width * sizeof(double));
 }
 
-/* X = scale * row, T = height, from the square of a row */
-static inline void ambient(int64_t model, double K, double square, double *scale, double *height) {
-    if (model == STEREOGRAPHIC) {
-        *scale = 2 / (1 + K * square);
-        *height = *scale - 1;
-    } else if (model == HYPERBOLOID) {
-        *scale = 1;
-        *height = sqrt(1 - K * square);
-    } else {
-        *scale = square > 0 ? 1 / sqrt(square) : 0;
-        *height = 0;
-    }
-}
-
-/* write numbers in float64; return their squares */
-static inline Lanes widened(const Real *from, int64_t left, double *to) {
-    const Lanes x = LOAD_REAL(from, left);
-    store_double(to, x, WIDTH);
-    return x * x;
-}
-
-/* the rows in float64 and their ambient coordinates */
 static void take_rows(const Job *job, Work *work, int64_t first, int64_t count) {
-    for (int64_t r = 0; r < count; r++) {
-        const Real *const from = job->space + (first + r) * job->stride;
-        double *const row = work->rows + r * work->wide;
-        Lanes sum = {0};
-        int64_t k = 0;
-        for (; k + WIDTH <= job->width; k += WIDTH)
-            sum += widened(from + k, WIDTH, row + k);
-        if (k < job->width)
-            sum += widened(from + k, job->width - k, row + k);
-        work->square[r] = across(sum);
-    }
-    for (int r = 0; r < TILE; r++)
-        ambient(job->model, work->K, work->square[r], &work->scale[r], &work->height[r]);
+    const Reading *const reading = &job->reading;
+    const Real *const from = reading->rows + first * reading->stride;
+    read_rows(reading, from, count, work->wide, work->rows, &work->at);
+    for (int64_t r = whole_lanes(count); r < TILE; r++) /* rows that a last tile lacks */
+        work->at.square[r] = work->at.scale[r] = 0, work->at.height[r] = 1;
 }
 
 /* -- forward ----------------------------------------------------------------------------------- */
@@ -118,7 +97,7 @@ static void find_sines(const Work *work, int64_t width) {
                     sums[r] += rows[r * work->wide + k] * normal[k];
             for (int r = 0; r < ROWS; r++) {
                 const int row = first + r;
-                const Lanes sine = work->scale[row] * sums[r] - work->height[row] * shift;
+                const Lanes sine = work->at.scale[row] * sums[r] - work->at.height[row] * shift;
                 memcpy(work->sines + row * work->across + c, &sine, sizeof sine);
             }
         }
@@ -153,7 +132,7 @@ void logits(const int64_t *const table, char *const scratch, int64_t begin, int6
     for (int64_t row = begin; row < end; row += TILE) {
         const int64_t rows = end - row < TILE ? end - row : TILE;
         take_rows(job, work, row, rows);
-        find_sines(work, job->width);
+        find_sines(work, job->reading.width);
         double *const packed = work->pull;
         for (int64_t r = 0; r < rows; r++)
             for (int64_t c = 0; c < classes; c++)
@@ -166,37 +145,47 @@ void logits(const int64_t *const table, char *const scratch, int64_t begin, int6
 
 /* -- backward ---------------------------------------------------------------------------------- */
 
-/* p = g |z| d(distance)/d(sine), class by class; 0 at the pole of a plane */
+/* the gradients by the arcs, p = g |z| d(distance)/d(sine), 0 at the pole of a plane, and g times
+   the logits; p and the sines once more, class by class */
 static void find_pull(const Job *job, Work *work, int64_t first, int64_t count) {
-    const int64_t classes = job->classes;
+    const int64_t classes = job->classes, all = count * classes;
+    const Real *const sines = job->sines + first * classes, *const g = job->g + first * classes;
+    const Real *const logits = job->logits + first * classes;
     const double K = work->K;
-    for (int64_t r = 0; r < count; r++)
-        for (int64_t c = 0, i = (first + r) * classes; c < classes; c++, i++) {
-            work->sines[c * TILE + r] = job->sines[i];
-            work->pull[c * TILE + r] = job->g[i] * work->length[c];
-            work->by_length[c] += (double)job->g[i] * job->logits[i];
+    for (int64_t i = 0; i < all; i++) {
+        const double sine = sines[i], cosine2 = 1 - K * sine * sine;
+        const Real slope = 1 / real_sqrt((Real)(cosine2 <= 0 ? 1 : cosine2));
+        work->back[i] = g[i] * work->repeated[i];
+        work->flat[i] = cosine2 <= 0 ? 0 : work->back[i] * slope;
+        work->arcs[i] = (double)g[i] * logits[i];
+    }
+    for (int64_t r = 0, i = 0; r < count; r++)
+        for (int64_t c = 0; c < classes; c++, i++) {
+            work->sines[c * TILE + r] = sines[i];
+            work->pull[c * TILE + r] = work->flat[i];
+            work->by_length[c] += work->arcs[i];
         }
     for (int64_t r = count; r < TILE; r++)
         for (int64_t c = 0; c < classes; c++)
             work->pull[c * TILE + r] = 0;
-    for (int64_t i = 0; i < TILE * classes; i++) {
-        const double cosine2 = 1 - K * work->sines[i] * work->sines[i];
-        const Real slope = 1 / real_sqrt((Real)(cosine2 <= 0 ? 1 : cosine2));
-        work->pull[i] = cosine2 <= 0 ? 0 : work->pull[i] * slope;
-    }
 }
 
-/* the derivative of the arcs by K at fixed sines */
-static double arcs_by_curvature(const Job *job, const Work *work, int64_t first, int64_t count) {
-    const double K = work->K;
-    double sum = 0;
-    for (int64_t c = 0; c < job->classes; c++)
-        for (int64_t r = 0; r < count; r++) {
-            const double sine = work->sines[c * TILE + r], z = K * sine * sine;
-            const double back = job->g[(first + r) * job->classes + c] * work->length[c];
-            sum += back * sine * sine * sine * asinck_slope(z, 1 - z);
+/* The gradient by K of the arcs d at fixed sines s, (s / cos - d) / 2K, by what find_pull found.
+   Near 0, where that cancels, by the series of its slope. */
+static double arcs_by_curvature(Work *work, const Real *sines, int64_t count) {
+    const double K = work->K, inverse = K == 0 ? 0 : 0.5 / K;
+    Lanes sum = {0};
+    for (int64_t i = 0; i < count; i += WIDTH) {
+        const int64_t left = count - i < WIDTH ? count - i : WIDTH;
+        const Lanes sine = LOAD_REAL(sines + i, left), z = K * sine * sine;
+        Lanes bend = load_double(work->back + i, left) * sine * sine * sine * slope_near_0(z);
+        for (int l = 0; l < left; l++) {
+            const double far = (work->flat[i + l] * sine[l] - work->arcs[i + l]) * inverse;
+            bend[l] = fabs(z[l]) < NEAR ? bend[l] : far;
         }
-    return sum;
+        sum += bend;
+    }
+    return across(sum);
 }
 
 /* Turn the pull on sines into that on products, and write the pull on the square of a row through X
@@ -212,20 +201,20 @@ static void add_scalars(const Job *job, Work *work, double radial[TILE]) {
             along[r] += pull[r] * sines[r];
         }
         for (int r = 0; r < TILE; r += WIDTH)
-            by_shift[c] -= load_double(pull + r, WIDTH) * load_double(work->height + r, WIDTH);
+            by_shift[c] -= load_double(pull + r, WIDTH) * load_double(work->at.height + r, WIDTH);
         for (int r = 0; r < TILE; r++)
-            pull[r] *= work->scale[r];
+            pull[r] *= work->at.scale[r];
     }
     for (int r = 0; r < TILE; r++)
-        switch (job->model) {
+        switch (job->reading.model) {
         case STEREOGRAPHIC:
-            radial[r] = work->scale[r] * (along[r] - drag[r]);
+            radial[r] = work->at.scale[r] * (along[r] - drag[r]);
             break;
         case HYPERBOLOID:
-            radial[r] = -drag[r] / work->height[r];
+            radial[r] = -drag[r] / work->at.height[r];
             break;
         default:
-            radial[r] = work->square[r] > 0 ? along[r] / (work->K * work->square[r]) : 0;
+            radial[r] = work->at.square[r] > 0 ? along[r] / (work->K * work->at.square[r]) : 0;
         }
 }
 
@@ -260,8 +249,8 @@ static inline void give_block(const Job *job, const Work *work, int64_t first, i
         for (int r = 0; r < ROWS; r++)
             sums[r] += work->pull[c * TILE + tile + r] * normal;
     }
-    Real *to = job->by_space + (first + tile) * job->width + k;
-    for (int r = 0; r < ROWS && tile + r < count; r++, to += job->width)
+    Real *to = job->by_space + (first + tile) * job->reading.width + k;
+    for (int r = 0; r < ROWS && tile + r < count; r++, to += job->reading.width)
         STORE_REAL(to, sums[r], left);
 }
 
@@ -269,10 +258,10 @@ static void give_rows(const Job *job, const Work *work, int64_t first, int64_t c
                       const double radial[TILE]) {
     for (int tile = 0; tile < count; tile += ROWS) {
         int64_t k = 0;
-        for (; k + WIDTH <= job->width; k += WIDTH)
+        for (; k + WIDTH <= job->reading.width; k += WIDTH)
             give_block(job, work, first, count, k, WIDTH, radial, tile);
-        if (k < job->width)
-            give_block(job, work, first, count, k, job->width - k, radial, tile);
+        if (k < job->reading.width)
+            give_block(job, work, first, count, k, job->reading.width - k, radial, tile);
     }
 }
 
@@ -280,8 +269,8 @@ static void give_planes(const Job *job, const Work *work, double by_curvature) {
     for (int64_t c = 0; c < job->classes; c++) {
         job->by_shift[c] = across(((Lanes *)work->by_shift)[c]);
         job->by_length[c] = work->by_length[c];
-        memcpy(job->by_normal + c * job->width, work->by_normal + c * work->wide,
-               job->width * sizeof(double));
+        memcpy(job->by_normal + c * job->reading.width, work->by_normal + c * work->wide,
+               job->reading.width * sizeof(double));
     }
     if (job->by_curvature)
         *job->by_curvature = by_curvature;
@@ -290,6 +279,7 @@ static void give_planes(const Job *job, const Work *work, double by_curvature) {
 void gradients(const int64_t *const table, char *const scratch, int64_t begin, int64_t end) {
     const Job *const job = (const Job *)table;
     Work *const work = (Work *)scratch;
+    const int64_t width = job->reading.width;
     double by_curvature = 0, radial[TILE];
     laid_out(job, scratch, work);
     take_planes(job, work, 1);
@@ -298,13 +288,20 @@ void gradients(const int64_t *const table, char *const scratch, int64_t begin, i
         take_rows(job, work, row, rows);
         find_pull(job, work, row, rows);
         if (job->by_curvature)
-            by_curvature += arcs_by_curvature(job, work, row, rows);
+            by_curvature +=
+                arcs_by_curvature(work, job->sines + row * job->classes, rows * job->classes);
         add_scalars(job, work, radial);
-        for (int64_t r = 0; job->model != DIRECTION && r < rows; r++)
-            by_curvature -= work->square[r] * radial[r] / 2;
+        for (int64_t r = 0; job->reading.model != DIRECTION && r < rows; r++)
+            by_curvature -= work->at.square[r] * radial[r] / 2;
         add_normals(job, work);
-        if (job->by_space)
-            give_rows(job, work, row, rows, radial);
+        if (!job->by_space)
+            continue;
+        give_rows(job, work, row, rows, radial);
+        for (int64_t r = 0; job->reading.moves && r < rows; r++)
+            if (work->at.moved[r] != 1)
+                by_curvature += move_back(work->K, work->at.moved[r], work->rows + r * work->wide,
+                                          work->at.square[r], width,
+                                          job->by_space + (row + r) * width);
     }
     give_planes(job, work, by_curvature);
 }

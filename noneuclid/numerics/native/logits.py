@@ -12,10 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from noneuclid.numerics.native.ambient import reading
 from noneuclid.numerics.native.threads import spans_of
 from noneuclid.numerics.native.tiles import Tiles, address, tiles_of
-
-MODELS = "stereographic", "hyperboloid", "direction"  # what rows are, as in logits.c
 
 _TILE = 16  # rows, as in logits.c
 
@@ -31,16 +30,19 @@ def has_logits(dtype: torch.dtype) -> bool:
     return _tiles(dtype) is not None
 
 
-def logits(space: Tensor, planes: Planes, curvature: Tensor, model: str) -> tuple[Tensor, Tensor]:
+def logits(
+    space: Tensor, planes: Planes, curvature: Tensor, model: str, moves: bool
+) -> tuple[Tensor, Tensor]:
     """Return the logits and the sines, both (n, C) in the dtype of `space` (n, d).
 
     Args:
-        space: rows of a kind named by `model`, see `ambient` in functional/_signed_distance.py.
+        space: rows, see `ambient.reading`.
         planes: normals (C, d), shifts (C,) and lengths (C,), float64.
         curvature: K, (1,) in float64.
-        model: one of `MODELS`.
+        model: see `ambient.reading`, like the next.
+        moves: see there.
     """
-    job = _Job(space, planes, curvature, model)
+    job = _Job(space, planes, curvature, model, moves)
     both = torch.empty(2, space.shape[0], planes[0].shape[0], dtype=space.dtype, device="cpu")
     table = job.table([*both, None], [None] * 5)
     job.tiles(0, [(table, *span) for span in job.spans()])
@@ -48,22 +50,25 @@ def logits(space: Tensor, planes: Planes, curvature: Tensor, model: str) -> tupl
 
 
 def gradients(
-    space: Tensor, planes: Planes, curvature: Tensor, model: str, kept: tuple[Tensor, Tensor],
-    g: Tensor, needs: Sequence[bool],
+    space: Tensor, planes: Planes, curvature: Tensor, model: str, moves: bool,
+    kept: tuple[Tensor, Tensor], g: Tensor, needs: Sequence[bool],
 ) -> list[Tensor | None]:  # fmt: skip
     """Return the gradients by space, normals, shifts, |z| d / d length and, where needed, K.
 
     Args:
-        space: as for `logits`, like the next three.
+        space: as for `logits`, like the next four.
         planes: see there.
         curvature: see there.
         model: see there.
+        moves: see there.
         kept: what `logits` returned.
         g: the gradient by the logits.
         needs: whether space and K need one; the others are always there.
     """
-    job = _Job(space, planes, curvature, model)
-    by_space = torch.empty(space.shape, dtype=space.dtype, device="cpu") if needs[0] else None
+    job = _Job(space, planes, curvature, model, moves)
+    # The part of K's that comes through moving a point is read off the gradient by the point.
+    is_wanted = needs[0] or (moves and needs[1])
+    by_space = torch.empty(space.shape, dtype=space.dtype, device="cpu") if is_wanted else None
     g = g.contiguous()  # held until the calls are done: tables hold addresses only
     calls, parts = [], []
     for span in job.spans() or [(0, 0)]:
@@ -73,16 +78,18 @@ def gradients(
         calls.append((job.table([*kept, g], [by_space, *sums]), *span))
     job.tiles(1, calls)
     totals = [None if p[0] is None else torch.stack(p).sum(0) for p in zip(*parts, strict=True)]
-    return [by_space, *totals]
+    return [by_space if needs[0] else None, *totals]
 
 
 class _Job:
     """The tables that describe the logits to the compiled functions (Job in logits.c)."""
 
-    def __init__(self, space: Tensor, planes: Planes, curvature: Tensor, model: str) -> None:
+    def __init__(
+        self, space: Tensor, planes: Planes, curvature: Tensor, model: str, moves: bool
+    ) -> None:
         self.space = space if space.stride(-1) == 1 or space.shape[1] == 1 else space.contiguous()
         self.planes = [t.contiguous() for t in planes]
-        self.curvature, self.model = curvature, model
+        self.reading = reading(self.space, curvature, model, moves)
         self.classes = planes[0].shape[0]
         self.tiles: Any = _tiles(space.dtype)
 
@@ -93,7 +100,5 @@ class _Job:
 
     def table(self, rows: Sequence[Tensor | None], found: Sequence[Tensor | None]) -> Any:
         """Return the table for logits, sines and the gradient by logits, and for what is found."""
-        model = MODELS.index(self.model)
-        width, stride = self.space.shape[1], self.space.stride(0)
-        given = [self.space, *self.planes, self.curvature, *rows, *found]
-        return array.array("q", (width, stride, self.classes, model, *map(address, given)))
+        given = [*self.planes, *rows, *found]
+        return array.array("q", (*self.reading, self.classes, *map(address, given)))

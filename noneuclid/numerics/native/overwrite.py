@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.autograd.graph import increment_version
 
 from noneuclid.numerics.native.build import compiler, loaded
-from noneuclid.numerics.native.emit import Written, source
+from noneuclid.numerics.native.emit import source
+from noneuclid.numerics.native.plan import Written
 from noneuclid.numerics.native.threads import in_threads, spans_of
 from noneuclid.numerics.native.trace import Filled, Joined, Trace, UntraceableError
 

@@ -218,18 +218,31 @@ static void add_weights(Work *work, int64_t column, const Block pull) {
     }
 }
 
-/* the derivative of 2 asin_K(c / 2) by K at a fixed chord c */
-static double by_curvature(const Work *work, int64_t column, const RealBlock g) {
+/* The derivative of 2 asin_K(h) by K at a fixed half chord h, 2 h^3 asinck'(K h^2) and, where that
+   is no difference of equals, (h / cos - asin_K(h)) / K; 1 / cos counts as 0 at the antipode. */
+HELPER double by_curvature(const Work *work, int64_t column, const RealBlock g, int is_circular) {
     const double *const weight = work->y_weight + column, K = work->curvature;
+    const Real far = (Real)(K == 0 ? 0 : 1 / (K * work->unit));
+    double squares[COLUMNS], slopes[COLUMNS], bends[COLUMNS];
     Lanes sum = {0};
-    for (int r = 0; r < ROWS; r++)
+    for (int r = 0; r < ROWS; r++) {
+        for (int c = 0; c < COLUMNS; c++) {
+            const double length = work->x_weight[r] * weight[c] / 2;
+            squares[c] = length * length * work->squares[r][c];
+        }
         for (int c = 0; c < COLUMNS; c += WIDTH)
-            for (int l = 0; l < WIDTH; l++) {
-                const double length = work->x_weight[r] * weight[c + l] / 2;
-                const double square = length * length * work->squares[r][c + l];
-                const double bend = asinck_slope(K * square, work->cosine2[r][c + l]);
-                sum[l] += 2 * g[r][c + l] * square * sqrt(square) * bend;
-            }
+            store_double(slopes + c, slope_near_0(K * load_double(squares + c, WIDTH)), WIDTH);
+        for (int c = 0; c < COLUMNS; c++) {
+            const double square = squares[c], cosine2 = work->cosine2[r][c];
+            const Real h = (Real)work->unit * root(square), cosine = root(cosine2);
+            const Real arc = is_circular ? circular(h, cosine) : hyperbolic(h);
+            const Real apart = (cosine > 0 ? h / cosine : 0) - arc;
+            const double near = 2 * square * slopes[c] * (h / work->unit);
+            bends[c] = g[r][c] * (fabs(K * square) < NEAR ? near : (double)(far * apart));
+        }
+        for (int c = 0; c < COLUMNS; c += WIDTH)
+            sum += load_double(bends + c, WIDTH);
+    }
     return across(sum);
 }
 
@@ -243,7 +256,8 @@ static void add_gradients(Work *work, int64_t column, int64_t columns, int64_t b
     if (f->by_x_weight || f->by_y_weight)
         add_weights(work, column, pull);
     if (f->by_curvature)
-        f->by_curvature[batch] += by_curvature(work, column, g);
+        f->by_curvature[batch] += work->curvature > 0 ? by_curvature(work, column, g, 1)
+                                                      : by_curvature(work, column, g, 0);
 }
 
 static void give_rows(Work *work, int64_t first, int64_t count) {

@@ -6,6 +6,9 @@
 
 #if defined(__AVX512F__) && defined(__AVX512VL__)
 #include <immintrin.h>
+#define MASKS 1
+#else
+#define MASKS 0
 #endif
 
 /* GCC halves loops and stores of eight numbers otherwise, and waits for the halves to be joined */
@@ -19,6 +22,9 @@
 enum { BLOCK = 32, WIDTH = 8 };
 
 typedef double Lanes __attribute__((vector_size(WIDTH * sizeof(double))));
+typedef double Half __attribute__((vector_size(WIDTH / 2 * sizeof(double))));
+typedef double Quarter __attribute__((vector_size(WIDTH / 4 * sizeof(double))));
+typedef int64_t Bits __attribute__((vector_size(WIDTH * sizeof(int64_t))));
 typedef float FloatLanes __attribute__((vector_size(WIDTH * sizeof(float))));
 
 /* table: inner, width, then (address, outer stride, inner stride) of each operand and result */
@@ -28,7 +34,8 @@ typedef float FloatLanes __attribute__((vector_size(WIDTH * sizeof(float))));
     ((const type *)table[2 + 3 * (k)] + outside[r] * table[3 + 3 * (k)] +                          \
      inside[r] * table[4 + 3 * (k)])
 #define RESULT(k, type, length) ((type *)table[RESULTS + (k)] + (block + r) * (length))
-#define IN_PLACE(k, type) ((type *)table[RESULTS + 2 * (k)] + (block + r) * table[RESULTS + 2 * (k) + 1])
+#define IN_PLACE(k, type)                                                                          \
+    ((type *)table[RESULTS + 2 * (k)] + (block + r) * table[RESULTS + 2 * (k) + 1])
 #define KEPT(k, type) ((type *)(scratch + ((k) * BLOCK + r) * padded * (int64_t)sizeof(double)))
 
 #define WHOLE_LANES for (int64_t j = 0, left = WIDTH; j + WIDTH <= width; j += WIDTH)
@@ -37,109 +44,128 @@ typedef float FloatLanes __attribute__((vector_size(WIDTH * sizeof(float))));
 #define LOAD_double(from) load_double(from, left)
 #define STORE_float(to, v) store_float(to, v, left)
 #define STORE_double(to, v) store_double(to, v, left)
+#define KEEP_float(to, v) keep_rounded(to, v, left)
+#define KEEP_double(to, v) keep_double(to, v, left)
 
-/* GCC widens four numbers at a time */
-#if defined(__AVX512F__) && defined(__AVX512VL__)
-#define WIDENED(narrow) ((Lanes)_mm512_cvtps_pd((__m256)(narrow)))
+/* The first `left` of eight numbers. Loads by masks where there are, for a memcpy of so few is a
+   call; stores not: a load from the next row would wait for a masked store that reaches into it. */
+HELPER FloatLanes some_floats(const float *from, int64_t left) {
+#if MASKS
+    return (FloatLanes)_mm256_maskz_loadu_ps((__mmask8)((1 << left) - 1), from);
 #else
-#define WIDENED(narrow) __builtin_convertvector(narrow, Lanes)
-#endif
-
-/* Fewer than eight numbers. Loads by masks, where the machine has them; stores not: a load from the
-   next row would wait for a masked store whose eight places reach into it. */
-#if defined(__AVX512F__) && defined(__AVX512VL__)
-#define LANES_OF(left) ((__mmask8)((1u << (left)) - 1))
-#define PART_float(from, left) ((FloatLanes)_mm256_maskz_loadu_ps(LANES_OF(left), from))
-#define PART_double(from, left) ((Lanes)_mm512_maskz_loadu_pd(LANES_OF(left), from))
-#else
-#define PART_float(from, left) part_float(from, left)
-#define PART_double(from, left) part_double(from, left)
-#endif
-
-FUNCTION FloatLanes part_float(const float *from, int64_t left) {
     FloatLanes v = {0};
     for (int64_t l = 0; l < left; l++)
         v[l] = from[l];
     return v;
+#endif
 }
 
-FUNCTION Lanes part_double(const double *from, int64_t left) {
+HELPER Lanes some_doubles(const double *from, int64_t left) {
+#if MASKS
+    return (Lanes)_mm512_maskz_loadu_pd((__mmask8)((1 << left) - 1), from);
+#else
     Lanes v = {0};
     for (int64_t l = 0; l < left; l++)
         v[l] = from[l];
     return v;
+#endif
 }
 
-#define PUT_PART(to, v, left)                                                                      \
+#define KEEP_SOME(to, v, left)                                                                     \
     do {                                                                                           \
-        int64_t at = 0;                                                                            \
-        if ((left) & 4)                                                                            \
-            memcpy(to, &(v), 4 * sizeof *(to)), at = 4;                                            \
-        if ((left) & 2)                                                                            \
-            memcpy((to) + at, (const char *)&(v) + at * sizeof *(to), 2 * sizeof *(to)), at += 2;  \
-        if ((left) & 1)                                                                            \
-            memcpy((to) + at, (const char *)&(v) + at * sizeof *(to), sizeof *(to));               \
+        const char *rest = (const char *)&(v);                                                     \
+        char *place = (char *)(to);                                                                \
+        for (int64_t some = WIDTH / 2; some > 0; some /= 2)                                        \
+            if ((left) & some) {                                                                   \
+                memcpy(place, rest, some * sizeof *(to));                                          \
+                place += some * sizeof *(to), rest += some * sizeof *(to);                         \
+            }                                                                                      \
     } while (0)
 
-FUNCTION Lanes load_float(const float *from, int64_t left) {
+HELPER void keep_floats(float *to, FloatLanes v, int64_t left) { KEEP_SOME(to, v, left); }
+HELPER void keep_doubles(double *to, Lanes v, int64_t left) { KEEP_SOME(to, v, left); }
+
+/* in one instruction where there is one: GCC widens four numbers at a time */
+HELPER Lanes eight_wide(FloatLanes v) {
+#if MASKS
+    return (Lanes)_mm512_cvtps_pd((__m256)v);
+#else
+    return __builtin_convertvector(v, Lanes);
+#endif
+}
+
+HELPER Lanes load_float(const float *from, int64_t left) {
     FloatLanes v;
     if (left == WIDTH)
         memcpy(&v, from, sizeof v);
     else
-        v = PART_float(from, left);
-    return WIDENED(v);
+        v = some_floats(from, left);
+    return eight_wide(v);
 }
 
-FUNCTION Lanes load_double(const double *from, int64_t left) {
+HELPER Lanes load_double(const double *from, int64_t left) {
     Lanes v;
     if (left == WIDTH)
         memcpy(&v, from, sizeof v);
     else
-        v = PART_double(from, left);
+        v = some_doubles(from, left);
     return v;
 }
 
-FUNCTION void store_float(float *to, Lanes v, int64_t left) {
+HELPER void store_float(float *to, Lanes v, int64_t left) {
     const FloatLanes narrow = __builtin_convertvector(v, FloatLanes);
     if (left == WIDTH)
         memcpy(to, &narrow, sizeof narrow);
     else
-        PUT_PART(to, narrow, left);
+        keep_floats(to, narrow, left);
 }
 
-FUNCTION void store_double(double *to, Lanes v, int64_t left) {
+/* stores the numbers and returns what they were rounded to */
+HELPER Lanes keep_rounded(float *to, Lanes v, int64_t left) {
+    const FloatLanes narrow = __builtin_convertvector(v, FloatLanes);
+    if (left == WIDTH)
+        memcpy(to, &narrow, sizeof narrow);
+    else
+        keep_floats(to, narrow, left);
+    return eight_wide(narrow);
+}
+
+HELPER void store_double(double *to, Lanes v, int64_t left) {
     if (left == WIDTH)
         memcpy(to, &v, sizeof v);
     else
-        PUT_PART(to, v, left);
+        keep_doubles(to, v, left);
 }
 
-FUNCTION Lanes axis(int64_t lane) {
-    Lanes v = {0};
-    if (lane >= 0 && lane < WIDTH)
-        v[lane] = 1;
+HELPER Lanes keep_double(double *to, Lanes v, int64_t left) {
+    store_double(to, v, left);
     return v;
 }
 
-/* by halves, as the hardware adds them */
-FUNCTION double across(Lanes v) {
-    typedef double Four __attribute__((vector_size(4 * sizeof(double))));
-    typedef double Two __attribute__((vector_size(2 * sizeof(double))));
-    const union {
+/* 1 in one lane, or in none */
+HELPER Lanes axis(int64_t lane) {
+    const Bits lanes = {0, 1, 2, 3, 4, 5, 6, 7};
+    const Lanes one = {1, 1, 1, 1, 1, 1, 1, 1};
+    return (Lanes)((lanes == lane) & (Bits)one);
+}
+
+/* ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)), half by half */
+HELPER double across(Lanes v) {
+    union {
         Lanes whole;
-        Four halves[2];
+        Half halves[2];
     } eight = {v};
-    const union {
-        Four whole;
-        Two halves[2];
-    } four = {eight.halves[0] + eight.halves[1]};
-    const Two two = four.halves[0] + four.halves[1];
+    union {
+        Half whole;
+        Quarter halves[2];
+    } four = {.whole = eight.halves[0] + eight.halves[1]};
+    const Quarter two = four.halves[0] + four.halves[1];
     return two[0] + two[1];
 }
 
-/* the sums across eight rows, in the same order each; to[r] is that of lanes[r] */
-FUNCTION void across_eight(double *to, const Lanes *lanes) {
-#if defined(__AVX512F__) && defined(__AVX512VL__)
+/* the sums across eight rows, each in the same order: to[r] is that of lanes[r] */
+HELPER void across_eight(double *to, const Lanes *lanes) {
+#if MASKS
     __m512d by_four[4], by_two[2];
     for (int k = 0; k < 4; k++) {
         const __m512d a = (__m512d)lanes[2 * k], b = (__m512d)lanes[2 * k + 1];

@@ -12,19 +12,26 @@ from noneuclid.numerics.arc import SLOPE
 from noneuclid.numerics.native.build import compiler, loaded
 from noneuclid.numerics.native.emit import PRELUDE
 from noneuclid.numerics.native.threads import in_threads
+from noneuclid.numerics.precision import largest_norm
 
 Call = tuple[Any, int, int]  # a table (array of 64-bit integers), the first row, the last but one
 
 _HERE = Path(__file__)
+_HEADERS = "arc.h", "tiles.h", "ambient.h"
 
 
 class Tiles:
     """The functions of one file of C, for results of one dtype."""
 
     def __init__(self, file: str, names: tuple[str, ...], dtype: torch.dtype) -> None:
-        constants = {"SINGLE": int(dtype == torch.float32), "SLOPE": ", ".join(map(repr, SLOPE))}
+        constants = {
+            "SINGLE": int(dtype == torch.float32),
+            "SLOPE": _numbers(SLOPE),
+            "BALL": _numbers(largest_norm(dtype, "ball")),
+            "SPHERE": _numbers(largest_norm(dtype, "sphere")),
+        }
         head = "".join(f"#define {name} {value}\n" for name, value in constants.items())
-        files = (_HERE.with_name(name).read_text() for name in ("arc.h", "tiles.h", file))
+        files = (_HERE.with_name(name).read_text() for name in (*_HEADERS, file))
         code = head + PRELUDE + "".join(files)
         self._functions = loaded(code, (*names, "scratch_of"), contracts=True)
 
@@ -38,6 +45,10 @@ class Tiles:
             answer = array.array("q", (0,))
             self._functions[-1](calls[0][0].buffer_info()[0], answer.buffer_info()[0], 0, 0)
             in_threads(self._functions[which], calls, scratch=-(-answer[0] // 8))
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return ", ".join(map(repr, values))
 
 
 def tiles_of(file: str, names: tuple[str, ...], dtype: torch.dtype) -> Tiles | None:
