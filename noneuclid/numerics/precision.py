@@ -46,6 +46,8 @@ def largest_norm(dtype: torch.dtype, family: str) -> tuple[float, float]:
     | ball | 1 - eps/2 | distance 7.6, 5.5, 16.6, 35.6 from the origin |
     | hyperboloid | 2^14, 2^60, 2^60, 2^440 (of the space part) | 10.3, 42.2, 42.2, 305 |
     | projected sphere | 1 / eps | 2 eps short of the antipode of the origin |
+
+    On the hyperboloid float16 ends sooner for |K| < 1/4: space parts reach 32752, half its range.
     """
     eps = torch.finfo(dtype).eps
     if family == "ball":
