@@ -25,7 +25,8 @@ def update(
             kernel once; None: it stays in torch.
         shared: scalars that are the same for all rows of all pieces, (k,), or of each piece,
             (pieces, k), in float64.
-        pieces: tensors (*, S), of one shape within a piece and one S in all of them.
+        pieces: tensors (*, S), of one shape within a piece, and of one S and the same dtypes in
+            all of them.
         columns: which tensors hold one number for each row, in all of its columns.
         reads: how many tensors of a piece are read only.
         skip: leading columns of each row that are a row scalar of their own, 0 or 1.
@@ -67,7 +68,10 @@ def _in_torch(
         stacked = list(pieces[0])
         shared = shared.reshape(-1)
     else:
-        stacked = [torch.cat([x.flatten(0, -1 - axes) for x in xs]) for xs in _transposed(pieces)]
+        stacked = [
+            torch.cat([x.reshape(-1, *x.shape[x.dim() - axes :]) for x in xs])
+            for xs in zip(*pieces, strict=True)
+        ]
     counts = [x.shape[: x.dim() - axes].numel() for x, *_ in pieces]
     if shared.dim() > 1:
         shared = torch.cat([row.expand(n, -1) for row, n in zip(shared, counts, strict=True)]).mT
@@ -82,10 +86,6 @@ def _in_torch(
         whole = result.expand(-1, *targets[0].shape[-axes:])
         for target, part in zip(targets, whole.split(counts), strict=True):
             target.copy_(part.reshape(target.shape))
-
-
-def _transposed(pieces: Sequence[Sequence[Tensor]]) -> list[tuple[Tensor, ...]]:
-    return list(zip(*pieces, strict=True))
 
 
 def _seen(x: Tensor, is_column: bool, axes: int) -> Tensor:

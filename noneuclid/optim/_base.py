@@ -11,12 +11,20 @@ from torch.optim.optimizer import Optimizer
 
 from noneuclid.manifolds import Euclidean, Manifold, ManifoldParameter, SpaceForm, manifold_of
 from noneuclid.manifolds._curvature import scales
-from noneuclid.optim._checks import check_decay, check_finite, check_flags, check_sharding
+from noneuclid.optim._checks import (
+    check_decay,
+    check_finite,
+    check_flags,
+    check_gradient,
+    check_sharding,
+    check_state,
+)
 from noneuclid.optim._pieces import Piece, TouchedRows, cut, factors_of, local
 from noneuclid.optim._rule import Rule
 
 _Bucket = tuple[Manifold, list[Piece]]
 _LINE = Euclidean(1)  # where a plain parameter lives
+_OWN = {"decays_spheres": False, "error_if_nonfinite": False}  # options that torch has not
 
 
 class RiemannianOptimizer(Optimizer, ABC):
@@ -65,6 +73,13 @@ class RiemannianOptimizer(Optimizer, ABC):
         if not self._under_construction:
             self._warn_of_missing_curvature(marked)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take a state, of torch.optim too: options it does not know keep the values they have."""
+        super().__setstate__(state)
+        for group in self.param_groups:
+            for name, off in _OWN.items():
+                group.setdefault(name, self.defaults.get(name, off))
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step; return the closure's loss, or None without one.
 
@@ -72,8 +87,9 @@ class RiemannianOptimizer(Optimizer, ABC):
             closure: clears the gradients, evaluates the model, calls backward, returns the loss.
 
         Raises:
-            RuntimeError: a sparse gradient that is not one of rows; with `error_if_nonfinite`, a
-                gradient that is not finite (nothing has moved then).
+            RuntimeError: a sparse gradient that is not one of rows; state of another shape than
+                its parameter's; with `error_if_nonfinite`, a gradient that is not finite (nothing
+                has moved then).
         """
         loss = None
         if closure is not None:
@@ -136,6 +152,8 @@ class RiemannianOptimizer(Optimizer, ABC):
         buckets: dict[Any, _Bucket] = {}
         touched: list[TouchedRows] = []
         parameters = [p for p in self._marked([group]) if p.grad is not None]
+        for parameter in parameters:
+            check_gradient(parameter)
         self._count_steps(group, parameters)
         kinds: dict[int, Any] = {}  # many parameters share a manifold
         for parameter in parameters:
@@ -153,7 +171,8 @@ class RiemannianOptimizer(Optimizer, ABC):
                     flat.append(piece)
                 else:
                     x = piece.x
-                    key = (kind, x.dtype, x.device, _number(piece.step), piece.is_first)
+                    dtypes = [t.dtype for t in (x, piece.gradient, *piece.state.values())]
+                    key = (kind, x.device, _number(piece.step), piece.is_first, *dtypes)
                     buckets.setdefault(key, (piece.manifold, []))[1].append(piece)
         for manifold, pieces in buckets.values():
             self._rule(group, pieces).take(manifold, pieces)
@@ -178,15 +197,17 @@ class RiemannianOptimizer(Optimizer, ABC):
     def _piece(self, group: dict[str, Any], parameter: Tensor, manifold: Manifold) -> Piece:
         """Return the whole of a parameter, with its state, made at the first step."""
         known, names, is_first = self.state[parameter], self._state_names(group, manifold), False
+        start = self.defaults.get("initial_accumulator_value", 0.0)
         for name in names:
             if known.get(name) is None:
                 is_first = True
-                known[name] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+                known[name] = torch.full_like(parameter, start, memory_format=torch.preserve_format)
+        check_state(known, names, parameter)
         assert parameter.grad is not None
         return Piece(
             manifold,
             local(parameter.detach()),
-            _rows_checked(local(parameter.grad), parameter),
+            local(parameter.grad),
             {name: local(known[name]) for name in names},
             known.get("step"),
             is_first,
@@ -267,16 +288,3 @@ def _number(step: Tensor | None) -> float | None:
     if step is None or torch.compiler.is_compiling() or not step.is_cpu:
         return None
     return step.item()
-
-
-def _rows_checked(gradient: Tensor, parameter: Tensor) -> Tensor:
-    """Return the gradient; raise RuntimeError where it is sparse and its entries are not rows."""
-    if gradient.layout == torch.strided:
-        return gradient
-    if gradient.layout == torch.sparse_coo and gradient.sparse_dim() == 1 and parameter.dim() > 1:
-        return gradient
-    raise RuntimeError(
-        f"a parameter {tuple(parameter.shape)} on a manifold needs a dense gradient or a sparse one"
-        f" whose entries are rows, as of torch.nn.Embedding(sparse=True), got {gradient.layout}"
-        f" of {gradient.sparse_dim()} sparse axes; call .grad.to_dense() before the step"
-    )

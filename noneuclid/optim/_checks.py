@@ -1,11 +1,12 @@
 """What an optimizer refuses, with what to do instead."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from noneuclid.manifolds import HomogeneousManifold, Manifold
+from noneuclid.manifolds import HomogeneousManifold, Manifold, ManifoldParameter
 from noneuclid.optim._pieces import factors_of
 
 _WITHOUT_FORM = {  # flags of torch.optim that have no Riemannian form, and what to do instead
@@ -71,3 +72,30 @@ def check_finite(groups: list[dict[str, Any]]) -> None:
                     f" {tuple(parameter.shape)} has {int(bad.sum())} entries that are not finite;"
                     " nothing was stepped. Skip this batch, or lower the learning rate"
                 )
+
+
+def check_gradient(parameter: ManifoldParameter) -> None:
+    """Raise RuntimeError if the gradient is sparse and its entries are not rows of points."""
+    gradient = parameter.grad
+    assert gradient is not None
+    if gradient.layout == torch.strided:
+        return
+    is_of_rows = gradient.layout == torch.sparse_coo and gradient.sparse_dim() == 1
+    if not (is_of_rows and parameter.dim() > len(parameter.manifold.point_shape)):
+        raise RuntimeError(
+            f"a parameter {tuple(parameter.shape)} on a manifold needs a dense gradient or a sparse"
+            " one whose entries are rows, as of torch.nn.Embedding(sparse=True), got"
+            f" {gradient.layout} with {gradient.sparse_dim()} sparse axes; call .grad.to_dense()"
+            " before the step"
+        )
+
+
+def check_state(state: dict[str, Tensor], names: Iterable[str], parameter: Tensor) -> None:
+    """Raise RuntimeError if the state of these names cannot be that of the parameter."""
+    shape = parameter.shape
+    for name in names:
+        if state[name].shape != shape:
+            raise RuntimeError(
+                f"{name!r} has shape {tuple(state[name].shape)}, its parameter {tuple(shape)}: the"
+                " state dict that was loaded is of another model, or of parameters in another order"
+            )

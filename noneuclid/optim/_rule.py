@@ -36,7 +36,8 @@ class Rule:
         settings: its numbers.
         vectors, numbers: names of the state that holds tangent vectors, and of the state that
             holds one number for each row (repeated over its columns).
-        decay: weight decay, 0 for none; times the learning rate where it is decoupled.
+        decay: weight decay, 0 for none.
+        lr: what multiplies a decay that is decoupled.
         is_decoupled: whether points move towards the origin before the step, or the pull is part
             of the gradient.
         decays_spheres: whether factors of positive curvature decay too. The pull is not smooth at
@@ -49,6 +50,7 @@ class Rule:
     vectors: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     decay: float | Tensor = 0.0
+    lr: float | Tensor = 1.0
     is_decoupled: bool = False
     decays_spheres: bool = False
     maximize: bool = False
@@ -81,7 +83,8 @@ class Rule:
             for p in pieces
         ]
         first = len(tensors[0]) - len(self.numbers) - 1
-        numbers = [*self.settings, *([self.decay] if rule.decays else [])]
+        decay = self.lr * self.decay if self.is_decoupled else self.decay
+        numbers = [*self.settings, *([decay] if rule.decays else [])]
         update(
             partial(_step, manifold, rule, x.dtype),
             rule._recipe(manifold, x.dtype),
@@ -111,8 +114,8 @@ def _traceable(  # noqa: PLR0913 - what tells one step from another
 ) -> Callable[..., tuple[Tensor, ...]]:  # fmt: skip
     """Return the formula of a step on any manifold of this kind."""
     rule = Rule(
-        method, (0.0,) * settings, ("",) * vectors, ("",) * numbers, float(decays), is_decoupled,
-        decays_spheres, maximize,
+        method, (0.0,) * settings, ("",) * vectors, ("",) * numbers, float(decays), 1.0,
+        is_decoupled, decays_spheres, maximize,
     )  # fmt: skip
     manifold = model(2, Curvature(sign or 1.0, learnable=learnable, sign=sign))
     return partial(_step, manifold, rule, dtype)
@@ -129,13 +132,19 @@ def _curvature(manifold: Manifold, x: Tensor) -> list[float | Tensor]:
 def _shared(numbers: Sequence[float | Tensor], count: int, device: torch.device) -> Tensor:
     """Return all numbers in float64: (k,), or (count, k) if there is a tensor of one per piece.
 
-    Those on a device are not looked at.
+    Those on a device are not looked at, and nothing is copied from the host to a device that other
+    work waits for, or that is capturing.
     """
-    if not any(isinstance(number, Tensor) for number in numbers):
-        return torch.tensor(numbers, dtype=torch.float64, device=device)
-    tensors = [torch.as_tensor(n, dtype=torch.float64, device=device) for n in numbers]
-    several = any(tensor.numel() > 1 for tensor in tensors)
-    rows = [t.reshape(-1).expand(count) if several else t.reshape(()) for t in tensors]
+    if device.type == "cpu" and not any(isinstance(number, Tensor) for number in numbers):
+        return torch.tensor(numbers, dtype=torch.float64)
+    tensors = [
+        n.to(device, torch.float64).reshape(-1)
+        if isinstance(n, Tensor)
+        else torch.full((1,), n, dtype=torch.float64, device=device)
+        for n in numbers
+    ]
+    several = any(len(tensor) > 1 for tensor in tensors)
+    rows = [t.expand(count) if several else t.reshape(()) for t in tensors]
     return torch.stack(rows, dim=-1)
 
 

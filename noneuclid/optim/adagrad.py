@@ -116,7 +116,7 @@ class RiemannianAdagrad(RiemannianOptimizer, torch.optim.Adagrad):
             (rate, group["eps"]),
             numbers=("sum",),
             decay=group["weight_decay"],
-            decays_spheres=group.get("decays_spheres", False),
+            decays_spheres=group["decays_spheres"],
             maximize=group["maximize"],
         )
 

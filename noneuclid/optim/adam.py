@@ -45,7 +45,8 @@ class RiemannianAdam(RiemannianOptimizer, torch.optim.Adam):
 
     Raises:
         ValueError: an argument out of range, weight decay on a manifold without origin, or a
-            refused flag. RuntimeError: in `step`, a sparse gradient of a marked parameter.
+            refused flag. RuntimeError: in `step`, a sparse gradient of a marked parameter whose
+            entries are not rows.
 
     Source: [becigneul2019riemannian] section 4, with their transport of m; v is corrected for its
     bias as in Adam.
@@ -108,7 +109,6 @@ def state_names(group: dict[str, Any]) -> tuple[str, ...]:
 def rule(group: dict[str, Any], step: Any) -> Rule:
     """Return Adam's rule for the step of this number, with the options of `group`."""
     beta1, beta2 = group["betas"]
-    decay = group["weight_decay"]
     return Rule(
         _adam,
         (
@@ -120,7 +120,8 @@ def rule(group: dict[str, Any], step: Any) -> Rule:
         ),
         vectors=("exp_avg",),
         numbers=state_names(group)[1:],
-        decay=group["lr"] * decay if group["decoupled_weight_decay"] else decay,
+        decay=group["weight_decay"],
+        lr=group["lr"],
         is_decoupled=group["decoupled_weight_decay"],
         decays_spheres=group.get("decays_spheres", False),
         maximize=group["maximize"],

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from noneuclid.manifolds import manifold_of
 from noneuclid.numerics import row_dot
+from noneuclid.optim._checks import check_gradient
 
 
 @torch.no_grad()
@@ -25,6 +26,8 @@ def riemannian_grad_norm(parameters: Iterable[Tensor]) -> Tensor:
 def _square(parameter: Tensor) -> Tensor:
     manifold, gradient, x = manifold_of(parameter), parameter.grad, parameter.detach()
     assert gradient is not None
+    if manifold is not None:
+        check_gradient(parameter)
     if gradient.is_sparse:
         gradient = gradient.coalesce()
         if gradient.sparse_dim() == 1:

@@ -19,7 +19,8 @@ class RiemannianLion(RiemannianOptimizer):
     Every step has the length lr: per row, per factor of a product and, on R^n, per coordinate,
     where c / |c| is sign(c). m <- beta2 m + (1 - beta2) grad f is carried along by transport.
     Weight decay is decoupled: x <- exp_x(lr weight_decay log_x(o)) before the step. Plain
-    parameters, and those on R^n, take the published step x <- (1 - lr weight_decay) x - lr sign(c).
+    parameters, and those on R^n, take the published step x <- (1 - lr weight_decay) x - lr sign(c);
+    torch's sign of NaN is 0, so there a NaN stops its coordinate for good (`error_if_nonfinite`).
 
     Args:
         params: parameters, named parameters or groups of them, plain and marked mixed.
@@ -95,9 +96,10 @@ class RiemannianLion(RiemannianOptimizer):
             _lion,
             (group["lr"], *group["betas"]),
             vectors=("exp_avg",),
-            decay=group["lr"] * group["weight_decay"],
+            decay=group["weight_decay"],
+            lr=group["lr"],
             is_decoupled=True,
-            decays_spheres=group.get("decays_spheres", False),
+            decays_spheres=group["decays_spheres"],
             maximize=group["maximize"],
         )
 

@@ -111,7 +111,8 @@ class RiemannianMuon(RiemannianOptimizer):
             _orthogonalised,
             (group["lr"] * ratio, group["momentum"], float(group["nesterov"])),
             vectors=("momentum_buffer",),
-            decay=group["lr"] * group["weight_decay"],
+            decay=group["weight_decay"],
+            lr=group["lr"],
             is_decoupled=True,
             decays_spheres=group.get("decays_spheres", False),
         )

@@ -132,7 +132,7 @@ class RiemannianRMSprop(RiemannianOptimizer, torch.optim.RMSprop):
             vectors=tuple(vectors),
             numbers=(number,),
             decay=group["weight_decay"],
-            decays_spheres=group.get("decays_spheres", False),
+            decays_spheres=group["decays_spheres"],
             maximize=group["maximize"],
         )
 

@@ -37,7 +37,8 @@ class RiemannianSGD(RiemannianOptimizer, torch.optim.SGD):
 
     Raises:
         ValueError: an argument out of range, weight decay on a manifold without origin, or a
-            refused flag. RuntimeError: in `step`, a sparse gradient of a marked parameter.
+            refused flag. RuntimeError: in `step`, a sparse gradient of a marked parameter whose
+            entries are not rows.
 
     Source: [bonnabel2013stochastic] for the step without momentum.
     """
@@ -134,7 +135,7 @@ class RiemannianSGD(RiemannianOptimizer, torch.optim.SGD):
             (group["lr"], *momentum, float(group["nesterov"]), ahead) if names else (group["lr"],),
             vectors=names,
             decay=group["weight_decay"],
-            decays_spheres=group.get("decays_spheres", False),
+            decays_spheres=group["decays_spheres"],
             maximize=group["maximize"],
         )
 

@@ -2,104 +2,236 @@
 
 from mutant import Mutant
 
-BASE, RULE, PIECES, SGD, ADAM, RMSPROP, LION, MUON, CLIPPING, INDUCED, AVERAGING = (
+BASE, PIECES, RULE, ADAM, SGD, LION, RMSPROP = (
     f"noneuclid/optim/{name}.py"
-    for name in (
-        "_base",
-        "_rule",
-        "_pieces",
-        "sgd",
-        "adam",
-        "rmsprop",
-        "lion",
-        "muon",
-        "clipping",
-        "induced",
-        "averaging",
-    )
+    for name in ("_base", "_pieces", "_rule", "adam", "sgd", "lion", "rmsprop")
 )
+CHECKS = "noneuclid/optim/_checks.py"
+OVERWRITE, EMIT = (f"noneuclid/numerics/native/{name}.py" for name in ("overwrite", "emit"))
 UPDATE = "noneuclid/numerics/update.py"
-KERNEL = "noneuclid/numerics/native/overwrite.py"
-TESTS = "tests/optim"
-
-
-def bug(file: str, old: str, new: str, why: str) -> Mutant:
-    return Mutant(file=file, old=old, new=new, why=why, tests=TESTS)
+BY_HAND, DECAY, CONTRACT, SPARSE = (
+    f"tests/optim/test_{name}.py" for name in ("adam", "decay", "contract", "sparse")
+)
+KERNELS = "tests/numerics/native/test_overwrite.py"
 
 
 MUTANTS = [
-    bug(
-        RULE,
-        "manifold._transp(x, y, vector) for vector in new",
-        "vector for vector in new",
-        "momentum stays at the old point",
+    Mutant(
+        file=RULE,
+        old="(manifold._transp(x, y, vector) for vector in new[: len(rule.vectors)])",
+        new="new[: len(rule.vectors)]",
+        why="momentum stays at the old point",
+        tests=DECAY,
     ),
-    bug(RULE, "-1.0 if rule.maximize else 1.0", "1.0", "maximize descends"),
-    bug(
-        RULE,
-        "manifold._egrad2rgrad(x, gradient)",
-        "manifold._proju(x, gradient)",
-        "the ambient gradient is taken for the Riemannian one",
+    Mutant(
+        file=RULE,
+        old="-1.0 if rule.maximize else 1.0",
+        new="1.0",
+        why="maximize descends",
+        tests=DECAY,
     ),
-    bug(RULE, "bounded = manifold.curvature_sign > 0", "bounded = False", "spheres decay"),
-    bug(
-        RULE,
-        "return decay * (manifold.curvature() <= 0)",
-        "return decay",
-        "a stereographic sphere decays",
+    Mutant(
+        file=RULE,
+        old="manifold._egrad2rgrad(x, gradient)",
+        new="manifold._proju(x, gradient)",
+        why="the ambient gradient is taken for the Riemannian one",
+        tests=BY_HAND,
     ),
-    bug(RULE, "            x = moved\n", "", "decoupled decay does not move the point"),
-    bug(
-        RULE,
-        "(manifold._transp(x, moved, vector) for vector in (u, *vectors))",
-        "(u, *vectors)",
-        "decoupled decay leaves the gradient where it was",
+    Mutant(
+        file=RULE,
+        old="return replace(self, decay=0.0) if bounded else self",
+        new="return self",
+        why="spheres decay",
+        tests=DECAY,
     ),
-    bug(ADAM, 'group["lr"] / (1 - beta1**step)', 'group["lr"]', "m is not corrected for its bias"),
-    bug(
-        ADAM,
-        "torch.maximum(largest, v)",
-        "torch.minimum(largest, v)",
-        "AMSGrad divides by the smallest second moment",
+    Mutant(
+        file=RULE,
+        old="return decay * (manifold.curvature() <= 0)",
+        new="return decay",
+        why="a free curvature decays while it is positive",
+        tests=DECAY,
     ),
-    bug(SGD, "(0.0, 1.0) if", "(0.0, 0.5) if", "the first momentum is dampened"),
-    bug(RMSPROP, "new.append(mean)", "new.append(u)", "the mean gradient forgets"),
-    bug(LION, "(-scale, c)", "(-lr, c)", "a step of Lion has the length of its momentum"),
-    bug(MUON, "manifold._proju(x, polar)", "polar", "the polar factor is not tangent"),
-    bug(
-        BASE,
-        "        self._write_back(moved)\n",
-        "",
-        "points stay beyond the shell of the curvature that moved",
+    Mutant(
+        file=RULE,
+        old="self.lr * self.decay if self.is_decoupled else self.decay",
+        new="self.decay",
+        why="decoupled decay forgets the learning rate",
+        tests=DECAY,
     ),
-    bug(BASE, 'group["lr"] * scale', 'group["lr"]', "the scale of a curvature does nothing"),
-    bug(
-        PIECES,
-        "gradient = piece.gradient.coalesce()",
-        "gradient = piece.gradient._coalesced_(True)",
-        "rows named twice in a batch move by one of their gradients",
+    Mutant(
+        file=RULE,
+        old="u, *vectors = (manifold._transp(x, moved, vector) for vector in (u, *vectors))",
+        new="pass",
+        why="decoupled decay leaves the gradient where the point was",
+        tests=DECAY,
     ),
-    bug(
-        PIECES,
-        "        for name, tensor in self.whole.state.items():\n            tensor.index_copy_",
-        "        for name, tensor in ():\n            tensor.index_copy_",
-        "touched rows forget their state",
+    Mutant(
+        file=BASE,
+        old="    if isinstance(manifold, Euclidean):\n        return Euclidean",
+        new="    if True:\n        return Euclidean",
+        why="a second moment for each coordinate of a curved space",
+        tests=BY_HAND,
     ),
-    bug(UPDATE, "zip(targets, whole.split(counts)", "zip(targets, whole.split(counts[::-1])",
-        "stacked parameters are given each other's rows"),
-    bug(
-        KERNEL,
-        "        increment_version([piece[k] for piece in pieces for k in self.targets])\n",
-        "",
-        "a kernel changes a parameter without telling autograd",
+    Mutant(
+        file=BASE,
+        old="        self._write_back(moved)\n",
+        new="",
+        why="points stay beyond the shell of the curvature that moved",
+        tests=CONTRACT,
     ),
-    bug(
-        CLIPPING,
-        "manifold.inner(x, manifold.egrad2rgrad(x, gradient))",
-        "manifold.inner(x, gradient)",
-        "gradients are clipped by an ambient norm",
+    Mutant(
+        file=BASE,
+        old='start = self.defaults.get("initial_accumulator_value", 0.0)',
+        new="start = 0.0",
+        why="parameters that are added late forget the initial accumulator",
+        tests=CONTRACT,
     ),
-    bug(INDUCED, "float(norm) ** 2", "float(norm)", "the induced metric is not quadratic"),
-    bug(AVERAGING, "into.copy_(_toward(factor, a, x, weight))", "pass",
-        "averaged points leave their manifold"),
-]  # fmt: skip
+    Mutant(
+        file=BASE,
+        old="        check_state(known, names, parameter)\n",
+        new="",
+        why="state of another shape is read beyond its end",
+        tests=CONTRACT,
+        select="another_model",
+    ),
+    Mutant(
+        file=BASE,
+        old="group.setdefault(name, self.defaults.get(name, off))",
+        new="group.setdefault(name, off)",
+        why="loading a state dict of torch switches our options off",
+        tests=CONTRACT,
+    ),
+    Mutant(
+        file=BASE,
+        old="        for parameter in parameters:\n            check_gradient(parameter)\n",
+        new="",
+        why="a refused gradient comes to light when others have moved",
+        tests=SPARSE,
+    ),
+    Mutant(
+        file=CHECKS,
+        old='            number += len(group["params"])\n',
+        new="",
+        why="parameters are counted from the first group that asks",
+        tests=CONTRACT,
+    ),
+    Mutant(
+        file=PIECES,
+        old="            tensor.index_copy_(0, self.rows, self.piece.state[name])",
+        new="            pass",
+        why="the state of touched rows is lost",
+        tests=SPARSE,
+    ),
+    Mutant(
+        file=PIECES,
+        old="self.whole.x.index_copy_(0, self.rows, self.piece.x)",
+        new="self.whole.x.copy_(self.whole.x.index_copy(0, self.rows, self.piece.x))",
+        why="a whole table is written for a few of its rows",
+        tests=SPARSE,
+    ),
+    Mutant(
+        file=ADAM,
+        old='size = group["lr"] / (1 - beta1**step)',
+        new='size = group["lr"]',
+        why="m is not corrected for its bias",
+        tests=BY_HAND,
+    ),
+    Mutant(
+        file=SGD,
+        old='(0.0, 1.0) if piece.is_first else (group["momentum"], 1 - group["dampening"])',
+        new='(group["momentum"], 1 - group["dampening"])',
+        why="the first momentum is dampened",
+        tests="tests/optim/test_sgd.py",
+    ),
+    Mutant(
+        file=LION,
+        old="    scale = safe_divide(lr * torch.ones_like(length), length)",
+        new="    scale = lr * torch.ones_like(length)",
+        why="steps of Lion have the length of the gradient",
+        tests=DECAY,
+    ),
+    Mutant(
+        file=RMSPROP,
+        old="(v - square(manifold, x, mean)).clamp(min=0)",
+        new="v",
+        why="centered forgets the mean",
+        tests=DECAY,
+    ),
+    Mutant(
+        file=UPDATE,
+        old="x.reshape(-1, *x.shape[x.dim() - axes :])",
+        new="x.flatten(0, -1 - axes)",
+        why="single points cannot be joined",
+        tests="tests/numerics/test_update.py",
+    ),
+    Mutant(
+        file=OVERWRITE,
+        old="pieces = [piece for piece in pieces if piece[-1].numel()]",
+        new="pieces = list(pieces)",
+        why="a kernel reads a row of tensors that have none",
+        tests=KERNELS,
+    ),
+    Mutant(
+        file=OVERWRITE,
+        old="        if all(s == stride * size for (_, s), size in zip(axes, sizes, strict=True)):",
+        new="        if sizes:",
+        why="rows of swapped batch axes are taken for evenly spaced ones",
+        tests=KERNELS,
+    ),
+    Mutant(
+        file=OVERWRITE,
+        old="        increment_version([piece[k] for piece in pieces for k in self.targets])\n",
+        new="",
+        why="autograd does not learn that a tensor was overwritten",
+        tests=KERNELS,
+    ),
+    Mutant(
+        file=OVERWRITE,
+        old="                    piece[k].copy_(used[k][0])",
+        new="                    pass",
+        why="targets of odd layouts keep their old values",
+        tests=KERNELS,
+    ),
+    Mutant(
+        file=EMIT,
+        old="                return True\n        return False",
+        new="                return False\n        return False",
+        why="a result reads what another one has overwritten",
+        tests=KERNELS,
+    ),
+    Mutant(
+        file="noneuclid/optim/muon.py",
+        old="manifold._proju(x, polar)",
+        new="polar",
+        why="the polar factor is not tangent",
+        tests="tests/optim/test_muon.py",
+    ),
+    Mutant(
+        file=BASE,
+        old='group["lr"] * scale',
+        new='group["lr"]',
+        why="the scale of a curvature does nothing",
+        tests="tests/optim/test_groups.py",
+    ),
+    Mutant(
+        file="noneuclid/optim/clipping.py",
+        old="manifold.inner(x, manifold.egrad2rgrad(x, gradient))",
+        new="manifold.inner(x, gradient)",
+        why="gradients are clipped by an ambient norm",
+        tests="tests/optim/test_clipping.py",
+    ),
+    Mutant(
+        file="noneuclid/optim/induced.py",
+        old="float(norm) ** 2",
+        new="float(norm)",
+        why="the induced metric is not quadratic",
+        tests="tests/optim/test_induced.py",
+    ),
+    Mutant(
+        file="noneuclid/optim/averaging.py",
+        old="into.copy_(_toward(factor, a, x, weight.to(torch.float64)))",
+        new="pass",
+        why="averaged points leave their manifold",
+        tests="tests/optim/test_averaging.py",
+    ),
+]

@@ -73,6 +73,12 @@ class Overwriting:
 
         `shared`: (k,), or (pieces, k), in float64; the tensors of a piece are (*, n), of one shape.
         """
+        filled = [k for k, piece in enumerate(pieces) if piece[-1].numel()]
+        if not filled:
+            return
+        if len(filled) < len(pieces):
+            pieces = [pieces[k] for k in filled]
+            shared = shared[filled] if shared.dim() > 1 else shared
         shared = shared.contiguous()
         start, width = shared.data_ptr(), pieces[0][0].shape[-1]
         apart = 8 * shared.shape[-1] if shared.dim() > 1 else 0
@@ -82,7 +88,7 @@ class Overwriting:
         for used in dense:
             addresses = [x.data_ptr() for x, _ in used]
             counts.append(used[-1][0].numel() // width)
-            tables.extend((max(1, counts[-1]), width - self.skip))
+            tables.extend((counts[-1], width - self.skip))
             for k in self.operands:
                 tables.extend((addresses[k] + self.offsets[k], 0, used[k][1]))
             tables.extend(scalars)
