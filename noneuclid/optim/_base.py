@@ -151,14 +151,16 @@ class RiemannianOptimizer(Optimizer, ABC):
         flat: list[Piece] = []
         buckets: dict[Any, _Bucket] = {}
         touched: list[TouchedRows] = []
-        parameters = [p for p in self._marked([group]) if p.grad is not None]
-        for parameter in parameters:
-            check_gradient(parameter)
-        self._count_steps(group, parameters)
+        marked = [
+            (parameter, manifold)
+            for parameter in group["params"]
+            if parameter.grad is not None and (manifold := manifold_of(parameter)) is not None
+        ]
+        for parameter, manifold in marked:
+            check_gradient(parameter, manifold)
+        self._count_steps(group, [parameter for parameter, _ in marked])
         kinds: dict[int, Any] = {}  # many parameters share a manifold
-        for parameter in parameters:
-            manifold = manifold_of(parameter)
-            assert manifold is not None
+        for parameter, manifold in marked:
             whole = self._piece(group, parameter, manifold)
             if whole.gradient.layout != torch.strided:
                 touched.append(TouchedRows(whole))

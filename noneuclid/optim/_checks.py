@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from noneuclid.manifolds import HomogeneousManifold, Manifold, ManifoldParameter
+from noneuclid.manifolds import HomogeneousManifold, Manifold
 from noneuclid.optim._pieces import factors_of
 
 _WITHOUT_FORM = {  # flags of torch.optim that have no Riemannian form, and what to do instead
@@ -74,14 +74,14 @@ def check_finite(groups: list[dict[str, Any]]) -> None:
                 )
 
 
-def check_gradient(parameter: ManifoldParameter) -> None:
+def check_gradient(parameter: Tensor, manifold: Manifold) -> None:
     """Raise RuntimeError if the gradient is sparse and its entries are not rows of points."""
     gradient = parameter.grad
     assert gradient is not None
     if gradient.layout == torch.strided:
         return
     is_of_rows = gradient.layout == torch.sparse_coo and gradient.sparse_dim() == 1
-    if not (is_of_rows and parameter.dim() > len(parameter.manifold.point_shape)):
+    if not (is_of_rows and parameter.dim() > len(manifold.point_shape)):
         raise RuntimeError(
             f"a parameter {tuple(parameter.shape)} on a manifold needs a dense gradient or a sparse"
             " one whose entries are rows, as of torch.nn.Embedding(sparse=True), got"

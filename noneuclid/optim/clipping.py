@@ -27,7 +27,7 @@ def _square(parameter: Tensor) -> Tensor:
     manifold, gradient, x = manifold_of(parameter), parameter.grad, parameter.detach()
     assert gradient is not None
     if manifold is not None:
-        check_gradient(parameter)
+        check_gradient(parameter, manifold)
     if gradient.is_sparse:
         gradient = gradient.coalesce()
         if gradient.sparse_dim() == 1:
