@@ -127,6 +127,15 @@ def plain_formulas() -> Iterator[None]:
         _state.plain = before
 
 
+def are_ordinary(tensors: list[Tensor]) -> bool:
+    """Tell whether a kernel may read the memory of all tensors, of which there may be hundreds."""
+    for x in tensors:
+        is_plain_tensor = type(x) is Tensor and x.is_cpu and x.layout is torch.strided
+        if not ((is_plain_tensor and x.dtype in _DTYPES) or is_ordinary(x)):
+            return False
+    return True
+
+
 def is_ordinary(x: Tensor) -> bool:
     """Tell whether a kernel may read the memory of a tensor."""
     kind = type(x)

@@ -55,7 +55,7 @@ def _is_worth_a_kernel(pieces: Sequence[Sequence[Tensor]]) -> bool:
     return (
         not formulas.is_plain()
         and sum(piece[-1].numel() for piece in pieces) >= formulas.SMALLEST
-        and all(formulas.is_ordinary(x) for piece in pieces for x in piece)
+        and formulas.are_ordinary([x for piece in pieces for x in piece])
     )
 
 

@@ -19,7 +19,7 @@ from noneuclid.optim._checks import (
     check_sharding,
     check_state,
 )
-from noneuclid.optim._pieces import Piece, TouchedRows, cut, factors_of, local
+from noneuclid.optim._pieces import Piece, TouchedRows, cut, factors_of, is_sharded, local
 from noneuclid.optim._rule import Rule
 
 _Bucket = tuple[Manifold, list[Piece]]
@@ -206,14 +206,12 @@ class RiemannianOptimizer(Optimizer, ABC):
                 known[name] = torch.full_like(parameter, start, memory_format=torch.preserve_format)
         check_state(known, names, parameter)
         assert parameter.grad is not None
-        return Piece(
-            manifold,
-            local(parameter.detach()),
-            local(parameter.grad),
-            {name: local(known[name]) for name in names},
-            known.get("step"),
-            is_first,
-        )
+        x, gradient = parameter.detach(), parameter.grad
+        state = {name: known[name] for name in names}
+        if is_sharded(parameter):
+            x, gradient = local(x), local(gradient)
+            state = {name: local(tensor) for name, tensor in state.items()}
+        return Piece(manifold, x, gradient, state, known.get("step"), is_first)
 
     @staticmethod
     def _count(group: dict[str, Any], pieces: list[Piece]) -> Any:

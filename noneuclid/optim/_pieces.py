@@ -49,6 +49,11 @@ def cut(piece: Piece) -> list[Piece]:
     ]  # fmt: skip
 
 
+def is_sharded(tensor: Tensor) -> bool:
+    """Tell whether processes hold different rows of a tensor: `torch.distributed`'s DTensor."""
+    return hasattr(tensor, "to_local")
+
+
 def local(tensor: Tensor) -> Tensor:
     """Return the rows that this process holds of a sharded tensor; any other one as it is.
 

@@ -88,14 +88,15 @@ class Overwriting:
         for used in dense:
             addresses = [x.data_ptr() for x, _ in used]
             counts.append(used[-1][0].numel() // width)
-            tables.extend((counts[-1], width - self.skip))
+            table = [counts[-1], width - self.skip]
             for k in self.operands:
-                tables.extend((addresses[k] + self.offsets[k], 0, used[k][1]))
-            tables.extend(scalars)
+                table += (addresses[k] + self.offsets[k], 0, used[k][1])
+            table += scalars
             if apart:
                 scalars = [n + apart if k % 3 == 0 else 0 for k, n in enumerate(scalars)]
             for k in self.targets:
-                tables.extend((addresses[k], used[k][1]))
+                table += (addresses[k], used[k][1])
+            tables.extend(table)
         scratch = self.scratch * _BLOCK * (width + 8)
         if len(pieces) == 1:
             function, spans = self.kernel, spans_of(counts[0], _BLOCK, counts[0] * width)
