@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import Optimizer
 
-from noneuclid.manifolds import Euclidean, Manifold, ManifoldParameter, SpaceForm, manifold_of
+from noneuclid.manifolds import Euclidean, Manifold, ManifoldParameter, manifold_of
 from noneuclid.manifolds._curvature import scales
 from noneuclid.optim._checks import (
     check_decay,
@@ -19,7 +19,16 @@ from noneuclid.optim._checks import (
     check_sharding,
     check_state,
 )
-from noneuclid.optim._pieces import Piece, TouchedRows, cut, factors_of, is_sharded, local
+from noneuclid.optim._pieces import (
+    Piece,
+    TouchedRows,
+    cut,
+    factors_of,
+    is_sharded,
+    kind_of,
+    local,
+    parts_of,
+)
 from noneuclid.optim._rule import Rule
 
 _Bucket = tuple[Manifold, list[Piece]]
@@ -103,14 +112,18 @@ class RiemannianOptimizer(Optimizer, ABC):
 
     def _take_step(self) -> None:
         # Marked parameters first: their gradients belong to the curvatures of before the step.
-        flat = [self._step_marked(group) for group in self.param_groups]
+        parts = [parts_of(group["params"]) for group in self.param_groups]
+        flat = [
+            self._step_marked(group, [(p, m) for p, m in marked if p.grad is not None])
+            for group, (marked, _) in zip(self.param_groups, parts, strict=True)
+        ]
         moved: set[int] = set()
-        for group, pieces in zip(self.param_groups, flat, strict=True):
-            plain = [p for p in group["params"] if manifold_of(p) is None and p.grad is not None]
-            moved.update(map(id, plain))
-            self._step_by_scale(group, plain)
+        for group, (_, plain), pieces in zip(self.param_groups, parts, flat, strict=True):
+            moving = [parameter for parameter in plain if parameter.grad is not None]
+            moved.update(map(id, moving))
+            self._step_by_scale(group, moving)
             self._step_flat(group, pieces)
-        self._write_back(moved)
+        self._write_back([pair for marked, _ in parts for pair in marked], moved)
 
     def _step_by_scale(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         """Step plain parameters, those of curvatures with an `lr_scale` at a rate of their own."""
@@ -146,16 +159,13 @@ class RiemannianOptimizer(Optimizer, ABC):
     # -- marked parameters -----------------------------------------------------------------------
 
     @torch.no_grad()
-    def _step_marked(self, group: dict[str, Any]) -> list[Piece]:
-        """Step the curved pieces of a group; return the flat ones."""
+    def _step_marked(
+        self, group: dict[str, Any], marked: list[tuple[Tensor, Manifold]]
+    ) -> list[Piece]:
+        """Step the curved pieces of marked parameters of a group; return the flat ones."""
         flat: list[Piece] = []
         buckets: dict[Any, _Bucket] = {}
         touched: list[TouchedRows] = []
-        marked = [
-            (parameter, manifold)
-            for parameter in group["params"]
-            if parameter.grad is not None and (manifold := manifold_of(parameter)) is not None
-        ]
         for parameter, manifold in marked:
             check_gradient(parameter, manifold)
         self._count_steps(group, [parameter for parameter, _ in marked])
@@ -168,7 +178,7 @@ class RiemannianOptimizer(Optimizer, ABC):
             for piece in cut(whole):
                 kind = kinds.get(id(piece.manifold))
                 if kind is None:
-                    kind = kinds[id(piece.manifold)] = _kind(piece.manifold)
+                    kind = kinds[id(piece.manifold)] = kind_of(piece.manifold)
                 if kind is Euclidean:
                     flat.append(piece)
                 else:
@@ -229,7 +239,7 @@ class RiemannianOptimizer(Optimizer, ABC):
                     yield parameter
 
     @torch.no_grad()
-    def _write_back(self, moved: set[int]) -> None:
+    def _write_back(self, marked: list[tuple[Tensor, Manifold]], moved: set[int]) -> None:
         """Project the points whose manifold has a parameter among those that `moved`."""
         has_moved: dict[int, bool] = {}  # many parameters share a manifold: look through it once
 
@@ -238,9 +248,8 @@ class RiemannianOptimizer(Optimizer, ABC):
                 has_moved[id(manifold)] = any(id(p) in moved for p in manifold.parameters())
             return has_moved[id(manifold)]
 
-        for parameter in self._marked(self.param_groups) if moved else ():
-            manifold = manifold_of(parameter)
-            if manifold is not None and moves(manifold):
+        for parameter, manifold in marked if moved else ():
+            if moves(manifold):
                 for factor, (x,) in factors_of(manifold, local(parameter.detach())):
                     if moves(factor):
                         x.copy_(factor.projx(x))
@@ -270,17 +279,6 @@ class RiemannianOptimizer(Optimizer, ABC):
                     UserWarning,
                     stacklevel=3,
                 )
-
-
-def _kind(manifold: Manifold) -> Any:
-    """Return what manifolds have in common whose pieces are stepped together."""
-    if isinstance(manifold, Euclidean):
-        return Euclidean
-    if not isinstance(manifold, SpaceForm):
-        return id(manifold)
-    curvature = manifold.curvature
-    value = id(curvature) if curvature.learnable else float(curvature)
-    return type(manifold), manifold.point_shape, value
 
 
 def _number(step: Tensor | None) -> float | None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from noneuclid.manifolds import Manifold, Product
+from noneuclid.manifolds import Euclidean, Manifold, Product, SpaceForm, manifold_of
 
 
 @dataclass(slots=True)
@@ -47,6 +48,30 @@ def cut(piece: Piece) -> list[Piece]:
               piece.is_first)
         for factor, (x, gradient, *state) in factors_of(piece.manifold, *tensors)
     ]  # fmt: skip
+
+
+def parts_of(parameters: list[Any]) -> tuple[list[tuple[Tensor, Manifold]], list[Tensor]]:
+    """Return marked parameters, each with its manifold, and plain ones."""
+    marked: list[tuple[Tensor, Manifold]] = []
+    plain: list[Tensor] = []
+    for parameter in parameters:
+        manifold = None if type(parameter) is nn.Parameter else manifold_of(parameter)
+        if manifold is None:
+            plain.append(parameter)
+        else:
+            marked.append((parameter, manifold))
+    return marked, plain
+
+
+def kind_of(manifold: Manifold) -> Any:
+    """Return what manifolds have in common whose pieces are stepped together."""
+    if isinstance(manifold, Euclidean):
+        return Euclidean
+    if not isinstance(manifold, SpaceForm):
+        return id(manifold)
+    curvature = manifold.curvature
+    value = id(curvature) if curvature.learnable else float(curvature)
+    return type(manifold), manifold.point_shape, value
 
 
 def is_sharded(tensor: Tensor) -> bool:

@@ -74,7 +74,7 @@ MUTANTS = [
     ),
     Mutant(
         file=BASE,
-        old="        self._write_back(moved)\n",
+        old="        self._write_back([pair for marked, _ in parts for pair in marked], moved)\n",
         new="",
         why="points stay beyond the shell of the curvature that moved",
         tests=CONTRACT,
