@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from noneuclid.manifolds import Euclidean, Manifold, Product, SpaceForm, manifold_of
@@ -72,6 +73,15 @@ def kind_of(manifold: Manifold) -> Any:
     curvature = manifold.curvature
     value = id(curvature) if curvature.learnable else float(curvature)
     return type(manifold), manifold.point_shape, value
+
+
+def steps_before(pieces: list[Piece]) -> list[Tensor]:
+    """Return how many steps were taken before this one, in tensors of their own.
+
+    torch's functional code counts the step itself; of a product with flat factors it would count
+    the parameter's once for each.
+    """
+    return list(torch._foreach_sub([p.step for p in pieces if p.step is not None], 1))
 
 
 def is_sharded(tensor: Tensor) -> bool:

@@ -10,7 +10,7 @@ from torch.optim.optimizer import ParamsT
 from noneuclid.manifolds import Manifold
 from noneuclid.numerics import combination
 from noneuclid.optim._base import RiemannianOptimizer
-from noneuclid.optim._pieces import Piece
+from noneuclid.optim._pieces import Piece, steps_before
 from noneuclid.optim._rule import Rule, square
 
 _Lists = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]  # x, gradient, sum, step
@@ -83,7 +83,7 @@ class RiemannianAdagrad(RiemannianOptimizer, torch.optim.Adagrad):
     def _step_flat(self, group: dict[str, Any], pieces: list[Piece]) -> None:
         if pieces:
             sums = [p.state["sum"] for p in pieces]
-            steps = [p.step - 1 for p in pieces if p.step is not None]  # torch counts it again
+            steps = steps_before(pieces)
             lists = ([p.x for p in pieces], [p.gradient for p in pieces], sums, steps)
             self._step_lists(group, lists, False, False)
 

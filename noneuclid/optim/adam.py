@@ -10,7 +10,7 @@ from torch.optim.optimizer import ParamsT
 from noneuclid.manifolds import Manifold
 from noneuclid.numerics import combination
 from noneuclid.optim._base import RiemannianOptimizer
-from noneuclid.optim._pieces import Piece
+from noneuclid.optim._pieces import Piece, steps_before
 from noneuclid.optim._rule import Rule, square
 
 # parameters, gradients, m, v, largest v, step counts
@@ -143,7 +143,7 @@ def step_flat(group: dict[str, Any], pieces: list[Piece]) -> None:
     if not pieces:
         return
     states = [[p.state[name] for p in pieces] for name in state_names(group)]
-    steps = [p.step - 1 for p in pieces if p.step is not None]  # torch counts it again
+    steps = steps_before(pieces)
     most = states[2] if group["amsgrad"] else []
     points, gradients = [p.x for p in pieces], [p.gradient for p in pieces]
     _step_lists(group, (points, gradients, states[0], states[1], most, steps))

@@ -11,7 +11,7 @@ from torch.optim.rmsprop import rmsprop
 from noneuclid.manifolds import Manifold
 from noneuclid.numerics import combination
 from noneuclid.optim._base import RiemannianOptimizer
-from noneuclid.optim._pieces import Piece
+from noneuclid.optim._pieces import Piece, steps_before
 from noneuclid.optim._rule import Rule, square
 
 # x, gradient, mean square, mean, momentum, step
@@ -98,7 +98,7 @@ class RiemannianRMSprop(RiemannianOptimizer, torch.optim.RMSprop):
                 [p.state[name] for p in pieces] if name in known else []
                 for name in ("square_avg", "grad_avg", "momentum_buffer")
             )
-            steps = [p.step - 1 for p in pieces if p.step is not None]  # torch counts it again
+            steps = steps_before(pieces)
             points, gradients = [p.x for p in pieces], [p.gradient for p in pieces]
             lists = (points, gradients, square_avg, mean, momentum, steps)
             self._step_lists(group, lists, False)
