@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from noneuclid.manifolds import Euclidean, Manifold, Product, SpaceForm, manifold_of
 
@@ -56,7 +56,7 @@ def parts_of(parameters: list[Any]) -> tuple[list[tuple[Tensor, Manifold]], list
     marked: list[tuple[Tensor, Manifold]] = []
     plain: list[Tensor] = []
     for parameter in parameters:
-        manifold = None if type(parameter) is nn.Parameter else manifold_of(parameter)
+        manifold = manifold_of(parameter)
         if manifold is None:
             plain.append(parameter)
         else:

@@ -1,8 +1,7 @@
 """C code for a traced formula: one pass over blocks of rows that writes nothing but the results.
 
-A block of rows goes through stages. A stage first makes the products of rows that its scalars need
-(one loop over the columns of each row), then the scalars, 32 rows at a time in loops that the C
-compiler vectorises, then the rounded rows that later stages read. All sums and scalars are float64.
+A block of 32 rows goes through the stages of `plan.py`; the scalars of all its rows are made in loops
+that the C compiler vectorises. All sums and scalars are float64.
 
 Sums run in eight lanes, lane l over the columns l, l + 8, l + 16, ...; the lanes are then added as
 ((0+4)+(2+6)) + ((1+5)+(3+7)). The code is compiled without contraction of products and sums, so
@@ -22,22 +21,12 @@ from noneuclid.numerics.native.trace import Filled, Joined, Leaf, Row, Scalar, T
 PRELUDE = Path(__file__).with_name("prelude.h").read_text()
 FUNCTIONS = Path(__file__).with_name("functions.h").read_text()  # goes after the prelude
 _FORMS = {
-    "add": "{} + {}",
-    "sub": "{} - {}",
-    "mul": "{} * {}",
-    "div": "{} / {}",
-    "neg": "-{}",
-    "abs": "fabs({})",
-    "sqrt": "sqrt({})",
-    "detach": "{}",
-    "lt": "{} < {} ? 1.0 : 0.0",
-    "le": "{} <= {} ? 1.0 : 0.0",
-    "eq": "{} == {} ? 1.0 : 0.0",
+    "add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "div": "{} / {}", "neg": "-{}",
+    "abs": "fabs({})", "sqrt": "sqrt({})", "detach": "{}", "gap": "gap({}, {}, {})",
+    "maximum": "larger({}, {})", "minimum": "smaller({}, {})",
+    "lt": "{} < {} ? 1.0 : 0.0", "le": "{} <= {} ? 1.0 : 0.0", "eq": "{} == {} ? 1.0 : 0.0",
     "where": "{} != 0.0 ? {} : {}",
-    "maximum": "larger({}, {})",
-    "minimum": "smaller({}, {})",
-    "gap": "gap({}, {}, {})",
-}
+}  # fmt: skip
 
 
 @dataclass
