@@ -1,7 +1,7 @@
 """C code for a traced formula: one pass over blocks of rows that writes nothing but the results.
 
-A block of 32 rows goes through the stages of `plan.py`; the scalars of all its rows are made in loops
-that the C compiler vectorises. All sums and scalars are float64.
+A block of 32 rows goes through the stages of `plan.py`; the scalars of all its rows are made in
+loops that the C compiler vectorises. All sums and scalars are float64.
 
 Sums run in eight lanes, lane l over the columns l, l + 8, l + 16, ...; the lanes are then added as
 ((0+4)+(2+6)) + ((1+5)+(3+7)). The code is compiled without contraction of products and sums, so
