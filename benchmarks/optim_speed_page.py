@@ -38,8 +38,8 @@ AdamW a logarithm, a second exponential map and two more transports. These are s
 quotients and hyperbolic or circular functions of float64 row scalars, where torch's Adam is bound
 by memory. A product takes a pass of its own for each factor, over columns that do not lie together,
 and hands its flat factor to torch's code. The compiled graph holds the kernel of eager mode, so it
-cannot be faster where the kernel is what costs. A step asks each parameter three times whether it
-is marked: many plain ones pay that, most visibly where torch's own step is short, as of SGD."""
+cannot be faster where the kernel is what costs. A step asks each parameter whether it is marked:
+many plain ones pay that, most visibly where torch's own step is short, as of SGD."""
 
 
 def text(results: dict[str, Any], without: dict[str, Row], command: str) -> str:

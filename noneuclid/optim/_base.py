@@ -117,13 +117,12 @@ class RiemannianOptimizer(Optimizer, ABC):
             self._step_marked(group, [(p, m) for p, m in marked if p.grad is not None])
             for group, (marked, _) in zip(self.param_groups, parts, strict=True)
         ]
-        moved: set[int] = set()
         for group, (_, plain), pieces in zip(self.param_groups, parts, flat, strict=True):
-            moving = [parameter for parameter in plain if parameter.grad is not None]
-            moved.update(map(id, moving))
-            self._step_by_scale(group, moving)
+            self._step_by_scale(group, plain)
             self._step_flat(group, pieces)
-        self._write_back([pair for marked, _ in parts for pair in marked], moved)
+        points = [pair for marked, _ in parts for pair in marked]
+        if points:
+            self._write_back(points, {id(p) for _, plain in parts for p in plain})
 
     def _step_by_scale(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         """Step plain parameters, those of curvatures with an `lr_scale` at a rate of their own."""

@@ -52,15 +52,15 @@ def cut(piece: Piece) -> list[Piece]:
 
 
 def parts_of(parameters: list[Any]) -> tuple[list[tuple[Tensor, Manifold]], list[Tensor]]:
-    """Return marked parameters, each with its manifold, and plain ones."""
+    """Return marked parameters, each with its manifold, and plain ones that have a gradient."""
     marked: list[tuple[Tensor, Manifold]] = []
     plain: list[Tensor] = []
     for parameter in parameters:
         manifold = manifold_of(parameter)
-        if manifold is None:
-            plain.append(parameter)
-        else:
+        if manifold is not None:
             marked.append((parameter, manifold))
+        elif parameter.grad is not None:
+            plain.append(parameter)
     return marked, plain
 
 

@@ -74,8 +74,8 @@ MUTANTS = [
     ),
     Mutant(
         file=BASE,
-        old="        self._write_back([pair for marked, _ in parts for pair in marked], moved)\n",
-        new="",
+        old="        if points:\n",
+        new="        if False:\n",
         why="points stay beyond the shell of the curvature that moved",
         tests=CONTRACT,
     ),
