@@ -57,6 +57,7 @@ nitpick_ignore_regex = [
         r"(torch|numpy|np|scipy|geoopt|torch_geometric|matplotlib|collections|typing|abc|enum|"
         r"pathlib|os|types|nn|F)(\..*)?",
     ),
+    (r"py:class", r"noneuclid\.optim\._(joint|descent)\..*"),  # bases that are not public
     (r"py:class", r"PARAM_LIST"),  # torch.optim.swa_utils, in an inherited signature
     (r"py:.*", r"(.*\.)?(Self|[A-Z])"),  # typing's Self, and type variables of one letter
     (
