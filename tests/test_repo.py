@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 import subprocess
@@ -302,3 +303,19 @@ def test_wheel_holds_the_package_and_works(tmp_path: Path) -> None:
         "    importlib.import_module(module.name)\n"
     )
     subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path, check=True)
+
+
+def test_every_planted_bug_still_has_its_place() -> None:
+    """A mutant whose text has moved would plant nothing."""
+    code = (
+        "import json, runpy, sys; sys.path.insert(0, 'tests/mutants');"
+        "gather = runpy.run_path('tests/mutants/run.py')['gather'];"
+        "print(json.dumps([(m.file, m.old) for m in gather()]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout)
+    assert len(found) > 90
+    lost = [(f, old) for f, old in found if (ROOT / f).read_text("utf-8").count(old) != 1]
+    assert not lost

@@ -7,7 +7,9 @@ BASE, PIECES, RULE, ADAM, SGD, LION, RMSPROP = (
     for name in ("_base", "_pieces", "_rule", "adam", "sgd", "lion", "rmsprop")
 )
 CHECKS = "noneuclid/optim/_checks.py"
-OVERWRITE, EMIT = (f"noneuclid/numerics/native/{name}.py" for name in ("overwrite", "emit"))
+OVERWRITE, EMIT, PLAN = (
+    f"noneuclid/numerics/native/{name}.py" for name in ("overwrite", "emit", "plan")
+)
 UPDATE = "noneuclid/numerics/update.py"
 BY_HAND, DECAY, CONTRACT, SPARSE = (
     f"tests/optim/test_{name}.py" for name in ("adam", "decay", "contract", "sparse")
@@ -66,7 +68,7 @@ MUTANTS = [
         tests=DECAY,
     ),
     Mutant(
-        file=BASE,
+        file=PIECES,
         old="    if isinstance(manifold, Euclidean):\n        return Euclidean",
         new="    if True:\n        return Euclidean",
         why="a second moment for each coordinate of a curved space",
@@ -103,7 +105,7 @@ MUTANTS = [
     ),
     Mutant(
         file=BASE,
-        old="        for parameter in parameters:\n            check_gradient(parameter)\n",
+        old="        for parameter, manifold in marked:\n            check_gradient(parameter, manifold)\n",
         new="",
         why="a refused gradient comes to light when others have moved",
         tests=SPARSE,
@@ -131,14 +133,14 @@ MUTANTS = [
     ),
     Mutant(
         file=ADAM,
-        old='size = group["lr"] / (1 - beta1**step)',
-        new='size = group["lr"]',
+        old='group["lr"] / (1 - beta1**step)',
+        new='group["lr"]',
         why="m is not corrected for its bias",
         tests=BY_HAND,
     ),
     Mutant(
         file=SGD,
-        old='(0.0, 1.0) if piece.is_first else (group["momentum"], 1 - group["dampening"])',
+        old='(0.0, 1.0) if pieces[0].is_first else (group["momentum"], 1 - group["dampening"])',
         new='(group["momentum"], 1 - group["dampening"])',
         why="the first momentum is dampened",
         tests="tests/optim/test_sgd.py",
@@ -166,8 +168,8 @@ MUTANTS = [
     ),
     Mutant(
         file=OVERWRITE,
-        old="pieces = [piece for piece in pieces if piece[-1].numel()]",
-        new="pieces = list(pieces)",
+        old="filled = [k for k, piece in enumerate(pieces) if piece[-1].numel()]",
+        new="filled = list(range(len(pieces)))",
         why="a kernel reads a row of tensors that have none",
         tests=KERNELS,
     ),
@@ -193,7 +195,7 @@ MUTANTS = [
         tests=KERNELS,
     ),
     Mutant(
-        file=EMIT,
+        file=PLAN,
         old="                return True\n        return False",
         new="                return False\n        return False",
         why="a result reads what another one has overwritten",
