@@ -10,13 +10,9 @@ import math
 import torch
 from torch import Tensor
 
+from noneuclid.layers._trigonometry import TRIGONOMETRY
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, Product, SpaceForm
-from noneuclid.numerics import asinck, safe_divide, safe_sqrt, turn, working_dtype
-
-# Radius, in units of |K|^-1/2, beyond which a translation reads a point as if it were there: next
-# to the last shells of the hyperboloid in float64 and float32, so that no cosh overflows.
-_LARGEST = 300.0
-_LARGEST_SINGLE = 40.0
+from noneuclid.numerics import working_dtype
 
 
 def to_normal(manifold: HomogeneousManifold, x: Tensor) -> Tensor:
@@ -110,7 +106,7 @@ def translate(manifold: HomogeneousManifold, c: Tensor, b: Tensor) -> Tensor:
 
 
 def _translate(manifold: SpaceForm, c: Tensor, b: Tensor) -> Tensor:
-    cosines, unbend = _TRIGONOMETRY[manifold.curvature_sign]
+    cosines, unbend = TRIGONOMETRY[manifold.curvature_sign]
     # Rows of a free sign need the series through K = 0, which are written for float64.
     dtype = working_dtype(c.dtype) if manifold.curvature_sign else torch.float64
     curvature = manifold.curvature(c.device).to(dtype)
@@ -129,51 +125,3 @@ def _translate(manifold: SpaceForm, c: Tensor, b: Tensor) -> Tensor:
     square = on_c * on_c * cc + 2 * on_c * b_sine * cb + b_sine * b_sine * bb
     stretch = unbend(cosine * b_cosine - sine * pull, curvature * square)
     return (stretch * on_c).to(c.dtype) * c + (stretch * b_sine).to(c.dtype) * b
-
-
-def _hyperbolic(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Return cosk z, sinck z for z <= 0, radii beyond the last shells read as that of e^300, e^40.
-
-    sinh(r)/r loses relative accuracy in its derivative as r -> 0, by eps/r^2: it is a coefficient
-    of a vector of length r, so the derivative of the result is right to eps.
-    """
-    curved = z < 0
-    r = torch.where(curved, -z, 1).sqrt()
-    reach = r.clamp(max=_LARGEST if z.dtype == torch.float64 else _LARGEST_SINGLE)
-    return torch.where(curved, torch.cosh(reach), 1), torch.where(curved, torch.sinh(reach) / r, 1)
-
-
-def _circular(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Return cosk z, sinck z for z >= 0; see `_hyperbolic` for the derivative near 0."""
-    curved = z > 0
-    r = torch.where(curved, z, 1).sqrt()
-    return torch.where(curved, torch.cos(r), 1), torch.where(curved, torch.sin(r) / r, 1)
-
-
-def _unbend_hyperbolic(cosine: Tensor, square: Tensor) -> Tensor:
-    """Return theta / sinh theta, cosh theta = `cosine`; its cancellation at 0 changes 1 by eps."""
-    curved = cosine > 1
-    t = torch.where(curved, cosine - 1, 1)
-    sine = t.sqrt() * (t + 2).sqrt()
-    return torch.where(curved, torch.log1p(t + sine) / sine, 1)
-
-
-def _unbend_circular(cosine: Tensor, square: Tensor) -> Tensor:
-    """Return theta / sin theta, theta in [0, pi], with sin^2 theta = `square`."""
-    curved = square > 0
-    sine = torch.where(curved, square, 1).sqrt()
-    return torch.where(curved, torch.atan2(sine, cosine) / sine, 1)
-
-
-def _unbend_free(cosine: Tensor, square: Tensor) -> Tensor:
-    """Return theta / sin theta for either sign, through the half angle."""
-    half, rest = (1 - cosine) / 2, (1 + cosine) / 2
-    return safe_divide(asinck(half, rest), safe_sqrt(rest))
-
-
-# By the sign K must have. A model of one sign pays a third of what the series through K = 0 cost.
-_TRIGONOMETRY = {
-    -1: (_hyperbolic, _unbend_hyperbolic),
-    0: (lambda z: turn(z, _LARGEST), _unbend_free),
-    1: (_circular, _unbend_circular),
-}

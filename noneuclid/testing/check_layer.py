@@ -4,7 +4,7 @@ import copy
 import io
 import pickle
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,12 @@ from noneuclid.layers._normal import from_normal, to_normal
 from noneuclid.manifolds import Curvature, HomogeneousManifold, manifold_of
 from noneuclid.numerics import tolerance
 from noneuclid.testing.law import close, finite, require, same
+from noneuclid.testing.laws_layer import (
+    check_attention,
+    check_isometry,
+    check_permutation,
+    check_training,
+)
 
 _FLAT = 1e-8  # |K| that stands for the flat limit where K = 0 is not of the family
 _FLAT_ERROR = 1e-6  # what a curvature of 1e-8 changes at radius 3, with a margin of ten
@@ -29,8 +35,12 @@ def check_layer(
     twin: Function | None = None,
     oracle: Function | None = None,
     compiled: bool = True,
+    permutes: bool = False,
+    isometric: Literal["", "rotations", "all"] = "",
 ) -> None:
     """Hold `layer` to the laws of a layer, on the points `x` and in their dtype.
+
+    The laws are those of evaluation mode, but for one on training mode.
 
     Args:
         layer: any `Layer`; it is not changed.
@@ -41,6 +51,12 @@ def check_layer(
             `mask`) and the flat parameters as keywords, dots in their names replaced by `_`.
         oracle: a slow obvious version, called with `layer`, points and `mask`.
         compiled: whether to check the compiled layer too (`aot_eager`).
+        permutes: whether the layer claims that to permute the points of a set (axis 1) permutes
+            its outputs, or changes nothing if it has one output for a set.
+        isometric: which motions the layer claims to commute with, f(g x) = g f(x): rotations about
+            the origin, or all. A layer that ends on R^n, as a score does, must not change by them.
+
+    A layer with a method `attention_weights` is also held to weights that sum to 1 over the keys.
 
     Raises:
         AssertionError: a law is broken; the message says which.
@@ -50,7 +66,7 @@ def check_layer(
         raise TypeError(f"check_layer needs a Layer, got {type(layer).__name__}")
     if x.shape[0] < 2:
         raise ValueError(f"check_layer needs at least two rows to compare, got {tuple(x.shape)}")
-    layer = copy.deepcopy(layer).to(x.dtype)
+    layer = copy.deepcopy(layer).to(x.dtype).eval()
     _perturb(layer)
     extra = {} if mask is None else {"mask": mask}
     _check_output(layer, x, extra)
@@ -61,6 +77,13 @@ def check_layer(
     _check_extremes(layer, x, extra)
     _check_copies(layer, x, extra)
     _check_half(layer, x, extra)
+    check_training(layer, x, extra)
+    if hasattr(layer, "attention_weights"):
+        check_attention(layer, x, extra)
+    if permutes:
+        check_permutation(layer, x, extra)
+    if isometric:
+        check_isometry(layer, x, extra, only_rotations=isometric == "rotations")
     if oracle is not None:
         allowed = 8 * tolerance(x.dtype) * (1 + layer(x, **extra).detach().abs())
         close(layer(x, **extra), oracle(layer, x, **extra), allowed, "the slow oracle")

@@ -1,0 +1,19 @@
+"""A case for every public layer: how it is built on a manifold, its flat twin, its slow oracle.
+
+One module for each family; its `CASES` gives, for (class, variant), the function that builds the
+case on a manifold.
+"""
+
+from layer_cases import basic, coupling, linear, norm, pooling
+from layer_cases.case import Builder, Case, coordinates, points
+from noneuclid.layers import Layer
+
+CASES: dict[tuple[type[Layer], str], Builder] = {
+    **basic.CASES,
+    **coupling.CASES,
+    **linear.CASES,
+    **norm.CASES,
+    **pooling.CASES,
+}
+
+__all__ = ["CASES", "Builder", "Case", "coordinates", "points"]

@@ -1,0 +1,48 @@
+"""What the cases of every family of layers share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from noneuclid.layers import Layer
+from noneuclid.manifolds import HomogeneousManifold, Product
+
+
+@dataclass(frozen=True)
+class Case:
+    """One layer to hold to the laws.
+
+    Attributes:
+        layer: fresh, with its initial parameters.
+        twin: the flat limit, as `check_layer` takes it.
+        oracle: a slow obvious version, as `check_layer` takes it.
+        slots: n where the input is a set or sequence of n points, (B, n, S); None: one point a row.
+        claims: further keywords of `check_layer`: the laws this layer claims to keep.
+    """
+
+    layer: Layer
+    twin: nn.Module | Callable[..., Tensor] | None
+    oracle: Callable[..., Tensor] | None
+    slots: int | None = None
+    claims: dict[str, Any] = field(default_factory=dict)
+
+
+# A builder gives the case of its layer on a manifold, or None if the layer does not live there.
+Builder = Callable[[HomogeneousManifold], Case | None]
+
+
+def coordinates(manifold: HomogeneousManifold, x: Tensor) -> Tensor:
+    """Return normal coordinates of points, by the manifold's own methods."""
+    return manifold.to_frame(manifold.logmap0(x))
+
+
+def points(manifold: HomogeneousManifold, c: Tensor) -> Tensor:
+    """Return points from normal coordinates, by the manifold's own methods."""
+    return manifold.expmap0(manifold.from_frame(c))
+
+
+def dims_of(manifold: HomogeneousManifold) -> tuple[int, ...]:
+    """Return the dimensions of the factors."""
+    return manifold.dims if isinstance(manifold, Product) else (manifold.dim,)
