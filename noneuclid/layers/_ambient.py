@@ -51,9 +51,10 @@ def from_ambient(manifold: HomogeneousManifold, X: Tensor, T: Tensor) -> Tensor:
     rows, height = X.to(working_dtype(X.dtype)), T.to(working_dtype(T.dtype)).to(dtype)
     square = (rows * rows).sum(-1, keepdim=True).to(dtype)
     length2 = height * height + curvature * square
-    # The least m^2 that rounding leaves; also keeps a vector of length 0 from dividing.
-    least = torch.finfo(rows.dtype).eps * height * height + torch.finfo(rows.dtype).tiny
-    inverse = torch.maximum(length2, least).rsqrt()
+    # What rounding leaves of m^2 where all of it cancels; no points at all have no direction.
+    least = torch.finfo(rows.dtype).eps * height * height
+    absent = (height == 0) & (square == 0)
+    inverse = torch.where(absent, 1, torch.maximum(length2, least)).rsqrt()
     _, unbend = TRIGONOMETRY[_space_form(manifold).curvature_sign]
     stretch = unbend(height * inverse, curvature * square * inverse * inverse) * inverse
     return (stretch.to(rows.dtype) * rows).to(X.dtype)
