@@ -22,6 +22,7 @@ from noneuclid.manifolds import (
     SpaceForm,
     Sphere,
 )
+from noneuclid.manifolds._calling import without_autocast
 from noneuclid.numerics import cosk, safe_divide, safe_norm, sinck, wide, working_dtype
 
 
@@ -60,7 +61,7 @@ def hyperplane_logits(
     _check_shapes(manifold, normals, offsets, len(factors))
     dtype = torch.promote_types(torch.promote_types(x.dtype, normals.dtype), offsets.dtype)
     x = x.to(working_dtype(dtype))
-    with torch.autocast(x.device.type, enabled=False):
+    with without_autocast(x.device.type):
         if not isinstance(manifold, Product):
             return _logits(manifold, x, normals, offsets).to(dtype)
         parts = zip(

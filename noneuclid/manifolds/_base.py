@@ -208,7 +208,7 @@ class Manifold(nn.Module, ABC):
         dtype = self._check(*tensors)
         rest = (dtype,) if returns == "point" else ()
         device_type = tensors[0].device.type
-        if torch.is_autocast_enabled(device_type):
+        if device_type != "meta" and torch.is_autocast_enabled(device_type):
             with without_autocast(device_type):
                 result = formula(*to_working(tensors, dtype), *rest)
         else:
