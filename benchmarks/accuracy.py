@@ -19,7 +19,7 @@ from accuracy_peers import geoopt
 import noneuclid as ne
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "accuracy.md"
-EXPECTED = ("dist2plane", "midpoint", "mobius_add")
+EXPECTED = ("busemann", "dist2plane", "midpoint", "mobius_add")
 
 
 def page(measured: list[Measured], zero: list[Measured], draws: int, seed: int) -> Iterator[str]:

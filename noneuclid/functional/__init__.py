@@ -1,5 +1,6 @@
 """Functional: algorithms over any manifold, as functions of tensors."""
 
+from noneuclid.functional.busemann import busemann_logits
 from noneuclid.functional.hyperplane import hyperplane_logits
 
-__all__ = ["hyperplane_logits"]
+__all__ = ["busemann_logits", "hyperplane_logits"]

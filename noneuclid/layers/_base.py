@@ -25,6 +25,7 @@ class Layer(nn.Module, ABC):
     """
 
     takes_mask: bool = False  # whether forward has the argument `mask`
+    flat_order: float = 1.0  # p: as K -> 0 the layer differs from its flat limit by |K|^p
 
     def __init__(self, manifold_in: HomogeneousManifold, manifold_out: HomogeneousManifold) -> None:
         super().__init__()

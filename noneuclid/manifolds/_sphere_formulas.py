@@ -245,7 +245,7 @@ def _half_angle0(h: _Height) -> tuple[Tensor, Tensor, Tensor]:
     return sine2, cosine2, asinck(sine2, cosine2, sign=1)
 
 
-def _apart(x: Tensor) -> tuple[Tensor, Row]:
+def apart(x: Tensor) -> tuple[Tensor, Row]:
     """Return the first coordinate, as a row scalar, and the row with 0 in its place."""
     X, first = rows(x, axis(x, 0))
     (x0,) = dots((X, first))
@@ -254,7 +254,7 @@ def _apart(x: Tensor) -> tuple[Tensor, Row]:
 
 def logmap0(K: Tensor, y: Tensor) -> Tensor:
     """Return theta y/|y|; at the antipode of the origin along the first axis there is."""
-    y0, Y = _apart(y)
+    y0, Y = apart(y)
     (second,) = rows(axis(y, 1))
     (yy,) = dots((Y, Y))
     h = _height(y0, yy)
@@ -267,7 +267,7 @@ def logmap0(K: Tensor, y: Tensor) -> Tensor:
 
 def dist02(K: Tensor, y: Tensor) -> Tensor:
     """Return (theta / sqrt K)^2."""
-    y0, Y = _apart(y)
+    y0, Y = apart(y)
     (yy,) = dots((Y, Y))
     sine2, _, angle = _half_angle0(_height(y0, yy))
     return 4 * sine2 * angle * angle / K
@@ -275,8 +275,8 @@ def dist02(K: Tensor, y: Tensor) -> Tensor:
 
 def transp0(K: Tensor, y: Tensor, u: Tensor) -> Tensor:
     """Return u - y.u / (|y| (|y| + y0)) y, first entry -y.u/|y|; u itself at the antipode."""
-    y0, Y = _apart(y)
-    _, U = _apart(u)
+    y0, Y = apart(y)
+    _, U = apart(u)
     (first,) = rows(axis(y, 0))
     yy, yu = dots((Y, Y), (Y, U))
     h = _height(y0, yy)
@@ -286,7 +286,7 @@ def transp0(K: Tensor, y: Tensor, u: Tensor) -> Tensor:
 
 def transp0back(K: Tensor, x: Tensor, u: Tensor) -> Tensor:
     """Return u - u0 / (|x| + x0) x, of the part of u across x; u itself at the antipode."""
-    (x0, X), (u0, U) = _apart(x), _apart(u)
+    (x0, X), (u0, U) = apart(x), apart(u)
     xx, xu = dots((X, X), (X, U))
     h = _height(x0, xx)
     along = safe_divide(xu + x0 * u0, h.norm * h.norm)

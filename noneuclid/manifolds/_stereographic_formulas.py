@@ -243,10 +243,10 @@ def logmap0(K: Tensor, y: Tensor, model: Model) -> Tensor:
     y = read(K, y, model)
     (Y,) = rows(y)
     (yy,) = dots((Y, Y))
-    return (_half_angle0(K, yy, gap(K, y, yy), model.sign) * Y).to(y.dtype)
+    return (half_angle0(K, yy, gap(K, y, yy), model.sign) * Y).to(y.dtype)
 
 
-def _half_angle0(K: Tensor, yy: Tensor, g: Tensor, sign: int) -> Tensor:
+def half_angle0(K: Tensor, yy: Tensor, g: Tensor, sign: int) -> Tensor:
     """Return artan_K(|y|) / |y|, as asin_K(|y| / sqrt g) because the gap g is exact."""
     return asinck(K * yy / g, 1 / g, sign) / g.sqrt()
 
@@ -256,4 +256,4 @@ def dist02(K: Tensor, x: Tensor, model: Model) -> Tensor:
     x = read(K, x, model)
     (X,) = rows(x)
     (xx,) = dots((X, X))
-    return 4 * xx * _half_angle0(K, xx, gap(K, x, xx), model.sign).square()
+    return 4 * xx * half_angle0(K, xx, gap(K, x, xx), model.sign).square()

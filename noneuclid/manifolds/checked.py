@@ -34,6 +34,7 @@ _ARGUMENTS = {
     "midpoint": "pa",
     "frechet_mean": "pa",
     "dist2plane": "ppa",
+    "busemann": "pa",
     "logmap0": "p",
     "dist0": "p",
     "transp0": "pa",

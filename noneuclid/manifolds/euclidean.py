@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from noneuclid.manifolds._calling import checked_dim
+from noneuclid.manifolds._calling import checked_dim, final
 from noneuclid.manifolds._geodesic import HomogeneousManifold
 from noneuclid.manifolds._pairwise import Chart
-from noneuclid.numerics import row_dot, safe_divide
+from noneuclid.numerics import row_dot, safe_divide, safe_sqrt
 from noneuclid.numerics.arc import Shape
 
 
@@ -36,6 +36,17 @@ class Euclidean(HomogeneousManifold):
     def like(self, dim: int) -> "Euclidean":
         """Return R^dim."""
         return Euclidean(dim)
+
+    @final
+    def busemann(self, x: Tensor, v: Tensor) -> Tensor:
+        """Return the limit of d(x, t v) - t for |v| = 1, which is -<x, v>: -> (*,).
+
+        `v` is a vector of any length but 0, of which only the direction counts.
+        """
+        return self._call(self._busemann, x, v, returns="scalar")[..., 0]
+
+    def _busemann(self, x: Tensor, v: Tensor) -> Tensor:
+        return -safe_divide(row_dot(x, v), safe_sqrt(row_dot(v, v)))
 
     def same_as(self, other: nn.Module) -> bool:
         """Tell whether `other` is R^n with the same n."""

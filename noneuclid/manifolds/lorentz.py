@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from noneuclid.manifolds import _lorentz_formulas as formulas
+from noneuclid.manifolds._busemann_formulas import on_hyperboloid
 from noneuclid.manifolds._pairwise import Chart
 from noneuclid.manifolds._space_form import SpaceForm
 from noneuclid.numerics import compute, first, safe_divide
@@ -62,6 +63,9 @@ class Lorentz(SpaceForm):
 
     def _dist2plane(self, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
         return self._compute(formulas.dist2plane, x, p, a, skip=1)
+
+    def _busemann(self, x: Tensor, v: Tensor) -> Tensor:
+        return self._compute(on_hyperboloid, x, v, skip=1, line=self.dim == 1)
 
     def _charts(self, x: Tensor) -> tuple[Chart, ...]:
         return (formulas.chart(self._curvature_at(x), x[..., 1:]),)

@@ -5,9 +5,13 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from noneuclid.manifolds._calling import final
 from noneuclid.manifolds._geodesic import HomogeneousManifold
 from noneuclid.manifolds._isometry import PointMap, side_by_side
 from noneuclid.manifolds._pairwise import Chart
+from noneuclid.manifolds._space_form import SpaceForm
+from noneuclid.manifolds.euclidean import Euclidean
+from noneuclid.numerics import safe_divide, safe_sqrt
 
 
 class Product(HomogeneousManifold):
@@ -70,6 +74,36 @@ class Product(HomogeneousManifold):
             raise ValueError(f"a product of {count} factors needs dim >= {count}, got {dim}")
         share, rest = divmod(dim, count)
         return Product(*(f.like(share + (i < rest)) for i, f in enumerate(self.factors)))
+
+    @final
+    def busemann(self, x: Tensor, v: Tensor) -> Tensor:
+        """Return the Busemann function of the ideal point where exp_o(t v) ends: -> (*,).
+
+        sum_i (|v_i| / |v|) B_i(x_i), B_i that of the i-th factor in the direction v_i; see
+        `SpaceForm.busemann`.
+
+        Raises:
+            TypeError: a factor has no ideal points known here.
+        """
+        for factor in self.factors:
+            if not isinstance(factor, SpaceForm | Euclidean | Product):
+                raise TypeError(
+                    f"busemann needs factors of constant curvature, got {type(factor).__name__}"
+                )
+        return self._call(self._busemann, x, v, returns="scalar")[..., 0]
+
+    def _busemann(self, x: Tensor, v: Tensor) -> Tensor:
+        parts = zip(self.factors, x.split(self.widths, -1), v.split(self.widths, -1), strict=True)
+        squares, values = [], []
+        for factor, point, step in parts:
+            origin = factor._origin((), step.dtype, step.device)
+            squares.append(factor._inner(origin, step, step)[..., None])
+            assert isinstance(factor, SpaceForm | Euclidean | Product)
+            values.append(factor._busemann(point, step))
+        length = safe_sqrt(torch.stack(squares).sum(0))
+        shares = [safe_divide(safe_sqrt(square), length) for square in squares]
+        terms = [share * value for share, value in zip(shares, values, strict=True)]
+        return torch.stack(torch.broadcast_tensors(*terms)).sum(0)
 
     def same_as(self, other: nn.Module) -> bool:
         """Tell whether `other` is a product of the same factors in the same order."""

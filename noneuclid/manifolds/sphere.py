@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from noneuclid.manifolds import _sphere_formulas as formulas
+from noneuclid.manifolds._busemann_formulas import on_sphere
 from noneuclid.manifolds._pairwise import Chart
 from noneuclid.manifolds._space_form import SpaceForm
 from noneuclid.numerics import row_dot, safe_divide, safe_sqrt
@@ -50,6 +51,9 @@ class Sphere(SpaceForm):
 
     def _dist2plane(self, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
         return self._compute(formulas.dist2plane, x, p, a)
+
+    def _busemann(self, x: Tensor, v: Tensor) -> Tensor:
+        return self._compute(on_sphere, x, v)
 
     def _charts(self, x: Tensor) -> tuple[Chart, ...]:
         return (formulas.chart(self._curvature_at(x), x),)

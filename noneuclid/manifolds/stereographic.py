@@ -11,6 +11,7 @@ from torch import Tensor
 
 from noneuclid.manifolds import _stereographic_formulas as formulas
 from noneuclid.manifolds import _stereographic_pair_formulas as pair_formulas
+from noneuclid.manifolds._busemann_formulas import on_ball
 from noneuclid.manifolds._calling import exact_matmul
 from noneuclid.manifolds._pairwise import Chart
 from noneuclid.manifolds._space_form import SpaceForm
@@ -96,6 +97,9 @@ class GyrovectorSpace(SpaceForm):
 
     def _dist2plane(self, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
         return self._compute(pair_formulas.dist2plane, x, p, a)
+
+    def _busemann(self, x: Tensor, v: Tensor) -> Tensor:
+        return self._compute(on_ball, x, v, line=self.dim == 1)
 
     def _charts(self, x: Tensor) -> tuple[Chart, ...]:
         return pair_formulas.charts(self._curvature_at(x), x, self._model)

@@ -23,7 +23,7 @@ from noneuclid.numerics.spectral import (
     symmetric_sqrt1p,
 )
 from noneuclid.numerics.sums import cross_square, gap, row_dot, weighted_sum
-from noneuclid.numerics.trig import asinck, cosk, half_turn, sinck, tanck, turn
+from noneuclid.numerics.trig import asinck, cosk, half_turn, log1p_ratio, sinck, tanck, turn
 from noneuclid.numerics.update import update
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "is_plain",
     "joined",
     "largest_norm",
+    "log1p_ratio",
     "plain_formulas",
     "row_dot",
     "rows",

@@ -22,6 +22,8 @@ _NEAR = 2.0**-7
 _NEITHER: tuple[Tensor | None, Tensor | None] = (None, None)  # a branch that is left out
 _SINCK = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(6))
 _COSK = tuple((-1) ** k / math.factorial(2 * k) for k in range(6))
+_LOG1P = tuple((-1) ** k / (k + 1) for k in range(13))
+_NEAR_ONE = 2.0**-5  # |u| below which the series of log(1 + u) / u is used, as right as the others
 _ASINCK = tuple(math.comb(2 * k, k) / (4**k * (2 * k + 1)) for k in range(8))
 
 
@@ -154,3 +156,11 @@ def turn(z: Tensor, largest: float | Tensor, sign: int = 0) -> tuple[Tensor, Ten
         hyperbolic = growing * (1 + torch.exp(-2 * at.hyperbolic)), sine
     cosine = at.pick(_polynomial(at.near, _COSK), circular[0], hyperbolic[0])
     return cosine, at.pick(_polynomial(at.near, _SINCK), circular[1], hyperbolic[1])
+
+
+def log1p_ratio(u: Tensor) -> Tensor:
+    """Return log(1 + u) / u for u > -1; 1 at u = 0."""
+    is_near = u.abs() < _NEAR_ONE
+    beyond = torch.where(is_near, 1.0, u)
+    series = _polynomial(torch.where(is_near, u, 0.0), _LOG1P)
+    return torch.where(is_near, series, torch.log1p(beyond) / beyond)

@@ -88,7 +88,7 @@ def check_layer(
         allowed = 8 * tolerance(x.dtype) * (1 + layer(x, **extra).detach().abs())
         close(layer(x, **extra), oracle(layer, x, **extra), allowed, "the slow oracle")
     if twin is not None:
-        _check_flat(layer, x, mask, twin)
+        _check_flat(layer, x, mask, twin, _FLAT ** (1 / layer.flat_order))
     if compiled:
         _check_compiled(layer, x, extra)
 
@@ -233,8 +233,8 @@ def _check_compiled(layer: Layer, x: Tensor, extra: dict[str, Any]) -> None:
     close(compiled(x, **extra).detach(), y, allowed, "compiled")
 
 
-def flattened(layer: Layer) -> Layer:
-    """Return a float64 copy of `layer` whose curvatures are 0, or 1e-8 where K has a sign.
+def flattened(layer: Layer, size: float = _FLAT) -> Layer:
+    """Return a float64 copy of `layer` whose curvatures are 0, or `size` where K has a sign.
 
     The points among its parameters keep their normal coordinates.
     """
@@ -250,7 +250,7 @@ def flattened(layer: Layer) -> Layer:
     for module in list(flat.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, Curvature):
-                new = Curvature(child.sign * _FLAT, sign=child.sign)
+                new = Curvature(child.sign * size, sign=child.sign)
                 setattr(module, name, replaced.setdefault(id(child), new))
     with torch.no_grad():
         for (point, space), coordinates in zip(points, kept, strict=True):
@@ -258,9 +258,9 @@ def flattened(layer: Layer) -> Layer:
     return flat
 
 
-def _check_flat(layer: Layer, x: Tensor, mask: Tensor | None, twin: Function) -> None:
+def _check_flat(layer: Layer, x: Tensor, mask: Tensor | None, twin: Function, size: float) -> None:
     """As K -> 0 the layer becomes its twin, on normal coordinates."""
-    flat = flattened(layer)
+    flat = flattened(layer, size)
     generator = torch.Generator().manual_seed(2)
     shape = (*x.shape[: x.dim() - len(layer.manifold_in.point_shape)], layer.manifold_in.dim)
     c = torch.randn(shape, generator=generator, dtype=torch.float64)

@@ -8,6 +8,7 @@ from noneuclid.manifolds import Manifold
 from noneuclid.testing import (  # noqa: F401  (importing registers the laws)
     laws_accuracy,
     laws_batch,
+    laws_busemann,
     laws_curvature,
     laws_degenerate,
     laws_derivative,

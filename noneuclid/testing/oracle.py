@@ -10,6 +10,8 @@ the *chart* of a model.
     the same by name, in the model's chart:  Truth(H).result("expmap", [x, u])  ->  [numbers]
 """
 
+# over 300 lines: the truth of one family of spaces, one short method for each operation
+
 import copy
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -55,6 +57,7 @@ SIGNATURES = {
     "transp0": Signature("xo", "vector", 0),
     "mobius_add": Signature("xy", "point"),
     "dist2plane": Signature("xpa", "scalar"),
+    "busemann": Signature("xo", "scalar"),
     "midpoint": Signature("xypw", "point"),
 }
 
@@ -246,6 +249,17 @@ class Truth:
         sine = abs(self.form(point, normal)) / (self.length(normal) * self.rate)
         angle = {-1: self.mp.asinh, 0: abs, 1: self.mp.asin}[self.sign](sine)
         return angle / self.rate
+
+    def busemann(self, x: Row, v: Row) -> Any:
+        """Return lim d(x, exp_o(t v)) - t, |v| = 1; for K > 0 with t = pi/2 K^-1/2 for a limit."""
+        origin = self.origin(self.chart(x))
+        direction = self.lift_vector(origin, v)
+        size = self.length(direction) * self.rate
+        point = self.lift(x)
+        along = self._plain(point, direction) / size
+        if self.sign < 0:
+            return self.mp.log(point[0] - along) / self.rate
+        return -(self.mp.asin(along) if self.sign else along) / self.rate
 
     def expmap(self, x: Row, v: Row) -> Vector:
         """Return the ambient point exp_x(v)."""

@@ -50,11 +50,13 @@ class Problem:
         if isinstance(self.truth.manifold, Euclidean):
             return found
         step = self._step * (abs(self.truth.curvature) or 1)
+        # Busemann functions have a derivative by K at K = 0 from above only.
+        lowest = 0 if self.operation == "busemann" and not self.truth.sign else -1
         sides = [
             self._functional(self.truth.at(self.truth.curvature + side * step), rows, weight)
-            for side in (1, -1)
+            for side in (1, lowest)
         ]
-        found["K"] = [(sides[0] - sides[1]) / (2 * step)]
+        found["K"] = [(sides[0] - sides[1]) / ((1 - lowest) * step)]
         return found
 
     def value_movement(self, eps: float) -> Any:

@@ -42,7 +42,14 @@ def operations(manifold: Manifold) -> list[Operation]:
     if isinstance(manifold, HomogeneousManifold):
         found += [("expmap0", "o"), ("logmap0", "x"), ("dist0", "x"), ("transp0", "xo")]
         found += [("transp0back", "xu"), ("to_frame", "o")]
+    if has_busemann(manifold):
+        found += [("busemann", "xo")]
     return [Operation(name, getattr(manifold, name), kinds) for name, kinds in found]
+
+
+def has_busemann(manifold: Manifold) -> bool:
+    """Tell whether all factors have ideal points, or what stands for them where K > 0."""
+    return all(isinstance(factor, SpaceForm | Euclidean) for factor in factors(manifold))
 
 
 def arguments(

@@ -154,8 +154,8 @@ MUTANTS = [
     ),
     Mutant(
         file=SPHERE,
-        old="    (x0, X), (u0, U) = _apart(x), _apart(u)",
-        new="    (u0, X), (x0, U) = _apart(x), _apart(u)",
+        old="    (x0, X), (u0, U) = apart(x), apart(u)",
+        new="    (u0, X), (x0, U) = apart(x), apart(u)",
         why="transp0back with point and vector exchanged",
         tests=LAWS,
         select="Sphere and not Projection and at_the_origin",

@@ -4,7 +4,7 @@ import mpmath
 import pytest
 import torch
 
-from noneuclid.numerics import asinck, cosk, half_turn, sinck, tanck, turn
+from noneuclid.numerics import asinck, cosk, half_turn, log1p_ratio, sinck, tanck, turn
 
 mpmath.mp.dps = 60
 SMALL = [10.0**-p for p in range(0, 19, 2)]
@@ -29,6 +29,11 @@ EXACT = {
         lambda z: asinck(z, 1 - z),
         over(mpmath.asin),
         [z for z in POINTS if z < 1] + [0.9, 0.999, -1e8, -1e20],
+    ),
+    "log1p_ratio": (
+        log1p_ratio,
+        lambda z: mpmath.log1p(z) / z if z else mpmath.mpf(1),
+        [z for z in POINTS if z > -0.9] + [2.0**-5, -(2.0**-5), -0.9, 1e8],
     ),
 }
 

@@ -4,12 +4,13 @@ One module for each family; its `CASES` gives, for (class, variant), the functio
 case on a manifold.
 """
 
-from layer_cases import basic, coupling, linear, norm, pooling
+from layer_cases import basic, classifier, coupling, linear, norm, pooling
 from layer_cases.case import Builder, Case, coordinates, points
 from noneuclid.layers import Layer
 
 CASES: dict[tuple[type[Layer], str], Builder] = {
     **basic.CASES,
+    **classifier.CASES,
     **coupling.CASES,
     **linear.CASES,
     **norm.CASES,
