@@ -58,6 +58,8 @@ class TangentLayer(Layer):
     between them, which cancel.
     """
 
+    prefers_points: bool = False  # whether forward on points costs less than tangent and exp, log
+
     @abstractmethod
     def tangent(self, c: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Return the output's normal coordinates from the input's: (*, dim_in) -> (*, dim_out).

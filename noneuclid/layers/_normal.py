@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from noneuclid.layers._trigonometry import TRIGONOMETRY
+from noneuclid.layers._translation import translated
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, Product, SpaceForm
 from noneuclid.numerics import working_dtype
 
@@ -97,7 +97,7 @@ def translate(manifold: HomogeneousManifold, c: Tensor, b: Tensor) -> Tensor:
         parts = zip(manifold.factors, c.split(dims, dim=-1), b.split(dims, dim=-1), strict=True)
         return torch.cat([translate(factor, part, point) for factor, part, point in parts], -1)
     if isinstance(manifold, SpaceForm):
-        return _translate(manifold, c, b)
+        return translated(manifold, c, b)
     if isinstance(manifold, Euclidean):
         return c + b
     x = from_normal(manifold, c)
@@ -105,23 +105,12 @@ def translate(manifold: HomogeneousManifold, c: Tensor, b: Tensor) -> Tensor:
     return to_normal(manifold, manifold.expmap(x, step))
 
 
-def _translate(manifold: SpaceForm, c: Tensor, b: Tensor) -> Tensor:
-    cosines, unbend = TRIGONOMETRY[manifold.curvature_sign]
-    # Rows of a free sign need the series through K = 0, which are written for float64.
-    dtype = working_dtype(c.dtype) if manifold.curvature_sign else torch.float64
-    curvature = manifold.curvature(c.device).to(dtype)
-    rows, point = c.to(working_dtype(c.dtype)), b.to(working_dtype(c.dtype))
-    cc = (rows * rows).sum(-1, keepdim=True).to(dtype)
-    cb = (rows * point).sum(-1, keepdim=True).to(dtype)  # no @: autocast would round it to 16 bits
-    bb = (point * point).sum(-1, keepdim=True).to(dtype)
-    z = curvature * cc
-    (cosine, sine), (b_cosine, b_sine) = cosines(z), cosines(curvature * bb)
-    # S^2 / (1 + C) = (1 - C) / z: the first form cancels at the antipode, the second near 0.
-    beyond = z > 1
-    first = sine * sine / torch.where(beyond, 1, 1 + cosine)
-    bend = torch.where(beyond, (1 - cosine) / torch.where(beyond, z, 1), first)
-    pull = curvature * b_sine * cb
-    on_c = b_cosine * sine - pull * bend
-    square = on_c * on_c * cc + 2 * on_c * b_sine * cb + b_sine * b_sine * bb
-    stretch = unbend(cosine * b_cosine - sine * pull, curvature * square)
-    return (stretch * on_c).to(c.dtype) * c + (stretch * b_sine).to(c.dtype) * b
+def moved_point(manifold: HomogeneousManifold, c: Tensor, b: Tensor) -> Tensor:
+    """Return the points exp_o(c) (+) exp_o(b): `from_normal` of `translate`, in one pass."""
+    if isinstance(manifold, Product):
+        dims = manifold.dims
+        parts = zip(manifold.factors, c.split(dims, dim=-1), b.split(dims, dim=-1), strict=True)
+        return manifold.join([moved_point(*part) for part in parts])
+    if isinstance(manifold, SpaceForm):
+        return translated(manifold, c, b, writes=True)
+    return from_normal(manifold, translate(manifold, c, b))

@@ -62,3 +62,4 @@ TRIGONOMETRY = {
     0: (lambda z: turn(z, _LARGEST), _unbend_free),
     1: (_circular, _unbend_circular),
 }
+UNBEND = {sign: unbend for sign, (_, unbend) in TRIGONOMETRY.items()}

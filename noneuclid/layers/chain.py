@@ -15,6 +15,8 @@ class Chain(Layer):
 
     Between two tangent layers exp_o and log_o cancel exactly, and `Chain` leaves them out. (Points
     saturate at the last shell of their dtype; coordinates between the layers of a chain do not.)
+    A tangent layer that `prefers_points` is given points where one of its neighbours has them too,
+    or ends the chain.
 
     Args:
         *layers: layers, each starting where the one before ends: on the same manifold, with the
@@ -48,9 +50,9 @@ class Chain(Layer):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map points of the first layer's `manifold_in` to points of the last's `manifold_out`."""
         inside = False  # whether x is in normal coordinates
-        for layer in self._steps():
+        for layer, on_points in zip(self._steps(), self._on_points(), strict=True):
             extra: dict[str, Any] = {"mask": mask} if layer.takes_mask else {}
-            if isinstance(layer, TangentLayer):
+            if isinstance(layer, TangentLayer) and not on_points:
                 c = x if inside else to_normal(layer.manifold_in, x)
                 x, inside = layer.tangent(c, **extra), True
             else:
@@ -60,6 +62,19 @@ class Chain(Layer):
 
     def _steps(self) -> list[Layer]:
         return [layer for layer in self.layers if isinstance(layer, Layer)]
+
+    def _on_points(self) -> list[bool]:
+        """Tell for each layer whether it is given points, not normal coordinates."""
+        likes = [True]  # the two ends of a chain are points
+        for layer in self._steps():
+            likes.append(not isinstance(layer, TangentLayer) or layer.prefers_points)
+        likes.append(True)
+        return [
+            like and (before or after or not isinstance(layer, TangentLayer))
+            for layer, before, like, after in zip(
+                self._steps(), likes, likes[1:], likes[2:], strict=False
+            )
+        ]
 
     def reset_parameters(self) -> None:
         """Draw fresh parameters in every layer."""

@@ -30,7 +30,7 @@ class PMMLP(nn.Module):
     With M the product of the signature, for each particle:
 
     1. `Lift`: features to M by exp_o(s (W f + b)), s learnable;
-    2. `layers` - 1 times: `Activation`, then `Linear`, factor by factor;
+    2. `layers` - 1 times: `Activation`, then `Linear` (`MobiusLinear`), factor by factor;
     3. `TangentLayerNorm`;
     4. `FactorCoupling`, where there is more than one factor;
     5. mean of log_o over the particles that the mask names;
@@ -124,7 +124,8 @@ class PMMLP(nn.Module):
         spaces = [inner] * (layers - 1) + [outer]
         steps: list[Layer] = [Lift(self.in_features, spaces[0], **where)]
         for before, after in itertools.pairwise(spaces):
-            steps += [Activation(before, torch.relu), Linear(before, after, **where)]
+            linear = Linear(before, after, variant="mobius", **where)
+            steps += [Activation(before, torch.relu), linear]
         if norm:
             steps.append(TangentLayerNorm(outer, **where))
         if isinstance(outer, Product):

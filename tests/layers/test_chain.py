@@ -78,3 +78,14 @@ def test_mean_of_no_slots() -> None:
     pool, x = TangentMean(space), torch.zeros(2, 0, 6)
     assert pool(x).equal(torch.zeros(2, 5))
     assert pool(x, torch.zeros(2, 0, dtype=torch.bool)).equal(torch.zeros(2, 5))
+
+
+def test_points_between_layers_that_prefer_them() -> None:
+    """Where neighbours both read points of the hyperboloid, no exp and log stand between them."""
+    H = ne.Lorentz(4)
+    steps = [Linear(H, H), Linear(H, H), Activation(H, torch.tanh), Linear(H, H), TangentMean(H)]
+    chain = Chain(*steps).double()
+    assert chain._on_points() == [True, True, False, False, False]
+    assert Chain(Activation(H, torch.tanh), Linear(H, H))._on_points() == [False, True]
+    x = H.random(5, 3, dtype=torch.float64)
+    torch.testing.assert_close(chain(x), torch.nn.Sequential(*steps)(x))

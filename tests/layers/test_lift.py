@@ -79,4 +79,4 @@ def test_nested_products_start_like_flat_ones() -> None:
     two.load_state_dict(one.state_dict(), strict=False)  # curvatures have other names, like values
     x = torch.randn(20, 7)
     torch.testing.assert_close(one(x), two(x))
-    assert [tuple(w.shape) for w in Linear(nested, flat).weights] == [(4, 4), (3, 3), (2, 2)]
+    assert [tuple(p.weight.shape) for p in Linear(nested, flat).parts] == [(4, 4), (3, 3), (2, 2)]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import noneuclid as ne
-from noneuclid.layers import Linear
+from noneuclid.layers import MobiusLinear
 from noneuclid.models import PMMLP, EuclideanMLP
 from noneuclid.models._budget import count_parameters
 from noneuclid.optim import RiemannianAdam
@@ -62,8 +62,8 @@ def test_gradients_reach_everything(signature: str) -> None:
     features, mask = batch(32)
     features[~mask] = float("nan")
     with torch.no_grad():  # x (+) o is x whatever K is: with b at o no gradient reaches K
-        for layer in model.particles.layers:
-            if isinstance(layer, Linear):
+        for layer in model.particles.modules():
+            if isinstance(layer, MobiusLinear):
                 space = layer.manifold_out
                 layer.bias.copy_(space.expmap0(space.from_frame(0.3 * torch.randn(space.dim))))
     model(features, mask=mask).square().sum().backward()

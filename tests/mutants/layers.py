@@ -4,9 +4,12 @@ from mutant import Mutant
 
 LAWS, LINEAR, LIFT = (f"tests/layers/test_{name}.py" for name in ("laws", "linear", "lift"))
 MODEL = "tests/models/test_pm_mlp.py"
-NORMAL, COUPLING, POOLING, LINEAR_FILE, LIFT_FILE, NORM = (
+NORMAL, TRANSLATION, COUPLING, POOLING, LINEAR_FILE, LIFT_FILE, NORM = (
     f"noneuclid/layers/{name}.py"
-    for name in ("_normal", "coupling", "pooling", "linear", "lift", "norm")
+    for name in (
+        *("_normal", "_translation", "coupling", "pooling"),
+        *("linear/mobius", "lift", "norm"),
+    )
 )
 
 MUTANTS = [
@@ -44,8 +47,8 @@ MUTANTS = [
     ),
     Mutant(
         file=LINEAR_FILE,
-        old="return translate(self.manifold_out, moved, to_normal(self.manifold_out, self.bias))",
-        new="return principal(self.manifold_out, moved + to_normal(self.manifold_out, self.bias))",
+        old="return moved_point(self.manifold_out, moved, self._shift())",
+        new="return from_normal(self.manifold_out, moved + self._shift())",
         why="the bias is added in the tangent space at the origin instead of translating the point",
         tests=LINEAR,
         select="moebius or far_bias",
@@ -59,9 +62,9 @@ MUTANTS = [
         select="test_laws and Activation and B4 or zero_curvature",
     ),
     Mutant(
-        file=NORMAL,
-        old="pull = curvature * b_sine * cb",
-        new="pull = -curvature * b_sine * cb",
+        file=TRANSLATION,
+        old="pull = K * b_sine * cb",
+        new="pull = -K * b_sine * cb",
         why="wrong sign of the curvature in the translation",
         tests=LINEAR,
         select="moebius",

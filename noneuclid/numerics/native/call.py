@@ -11,7 +11,7 @@ import logging
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,7 +21,15 @@ from noneuclid.numerics.native.derivative import Derivative, Result
 from noneuclid.numerics.native.emit import Source, source
 from noneuclid.numerics.native.plan import Written
 from noneuclid.numerics.native.threads import in_threads, spans_of
-from noneuclid.numerics.native.trace import Joined, Rounded, Row, Scalar, Trace, UntraceableError
+from noneuclid.numerics.native.trace import (
+    Joined,
+    Rounded,
+    Row,
+    Scalar,
+    Summed,
+    Trace,
+    UntraceableError,
+)
 
 _BLOCK = 32  # rows; BLOCK of prelude.h
 _log = logging.getLogger(__name__)
@@ -42,7 +50,7 @@ class Kernels:
         identity = repr((made.code, dtypes, skip))
         self.name = hashlib.sha256(identity.encode()).hexdigest()[:32]
         self._itself = _Kernel(made)
-        self._derivatives: dict[tuple[torch.dtype | None, ...], _Kernel] = {}
+        self._derivatives: dict[tuple[_Stored | None, ...], _Kernel] = {}
 
     def __call__(self, tensors: Sequence[Tensor]) -> Tensor:
         """Return the formula of its arguments, row scalars and rows in the formula's order."""
@@ -73,15 +81,17 @@ class Kernels:
             scalars.append(g[..., :1].to(torch.float64))
         # What was broadcast has a sum of gradients, which is rounded once.
         stored = tuple(
-            (x.dtype if x.shape[:-1] == shape else torch.float64) if need else None
-            for x, need in zip(tensors, needs, strict=True)
+            _stored(x, given, shape) if need else None
+            for x, given, need in zip(tensors, self.dtypes, needs, strict=True)
         )
         outs = [
-            _empty((*shape, 1 if given is None else self.skip + batch.width), dtype)
-            for given, dtype in zip(self.dtypes, stored, strict=True)
-            if dtype
+            torch.zeros(x.shape, dtype=torch.float64, device="cpu")
+            if each.is_summed
+            else _empty((*shape, 1 if given is None else self.skip + batch.width), each.dtype)
+            for x, given, each in zip(tensors, self.dtypes, stored, strict=True)
+            if each
         ]
-        self._derivative(stored)(batch, rows, scalars, outs)
+        self._derivative(stored)(batch, rows, scalars, outs, self.skip)
         found = iter(outs)
         return [
             next(found).sum_to_size(x.shape).to(x.dtype) if need else None
@@ -101,10 +111,10 @@ class Kernels:
         ]
         return trace, stand_ins, self.formula(*stand_ins)
 
-    def _derivative(self, stored: tuple[torch.dtype | None, ...]) -> "_Kernel":
+    def _derivative(self, stored: "tuple[_Stored | None, ...]") -> "_Kernel":
         """Return the kernel whose arguments are the formula's and the gradient by the result.
 
-        `stored`: for each argument the dtype of the gradient, None for one that is not needed.
+        `stored`: for each argument how its gradient is written, None for one that is not needed.
         """
         if stored not in self._derivatives:
             trace, stand_ins, result = self._traced()
@@ -112,8 +122,8 @@ class Kernels:
             scalar_back = trace.parameter() if self.is_scalar or self.is_joined else None
             adjoints = Derivative(trace, result, rows_back, scalar_back)
             results: list[Written] = []
-            for stand_in, dtype in zip(stand_ins, stored, strict=True):
-                if not dtype:
+            for stand_in, each in zip(stand_ins, stored, strict=True):
+                if not each:
                     continue
                 if isinstance(stand_in, Scalar):
                     zero = trace.scalar(0.0)
@@ -122,11 +132,27 @@ class Kernels:
                     adjoint = adjoints.rows.get(stand_in.place)
                     if adjoint is None:
                         adjoint = Row(trace, {(stand_in.place, -1, 0): 0.0})
-                    rows = adjoint.to(dtype)
-                    # What was skipped has gradient zero.
-                    results.append(Joined(trace.scalar(0.0), rows) if self.skip else rows)
+                    rows = adjoint.to(each.dtype)
+                    if each.is_summed:
+                        results.append(Summed(rows))
+                    else:  # what was skipped has gradient zero
+                        results.append(Joined(trace.scalar(0.0), rows) if self.skip else rows)
             self._derivatives[stored] = _Kernel(source(trace, results))
         return self._derivatives[stored]
+
+
+class _Stored(NamedTuple):
+    """How the gradient by one argument is written."""
+
+    dtype: torch.dtype
+    is_summed: bool  # over the batch, for one row that all of it shares
+
+
+def _stored(x: Tensor, given: torch.dtype | None, shape: tuple[int, ...]) -> _Stored:
+    if x.shape[:-1] == shape:
+        return _Stored(x.dtype, is_summed=False)
+    is_one = math.prod(x.shape[:-1]) == 1
+    return _Stored(torch.float64, is_summed=is_one and given is not None)
 
 
 class _Kernel:
@@ -141,22 +167,38 @@ class _Kernel:
 
     def __call__(
         self, batch: "_Batch", rows: Sequence[Tensor], scalars: Sequence[Tensor],
-        outs: Sequence[Tensor],
+        outs: Sequence[Tensor], skip: int = 0,
     ) -> None:  # fmt: skip
-        """Fill `outs`; `rows` and `scalars` in the order of the trace."""
+        """Fill `outs`; `rows` and `scalars` in the order of the trace.
+
+        Sums over the batch are added to `outs`, from their column `skip` on.
+        """
         given = [batch.rows(rows[k]) for k in self.made.operands]
         given += [batch.scalars(scalars[k]) for k in self.made.parameters]
         split = _best_split(given, len(batch.shape))
         given = [x if _is_collapsible(x, split) else x.contiguous() for x in given]
         inner = math.prod(batch.shape[split:])
-        table = array.array("q", (max(1, inner), batch.width))
+        head = array.array("q", (max(1, inner), batch.width))
         for x in given:
-            table.extend((x.data_ptr(), *_strides(x, split)))
-        table.extend(out.data_ptr() for out in outs)
+            head.extend((x.data_ptr(), *_strides(x, split)))
         count = math.prod(batch.shape)
         scratch = self.made.scratch * _BLOCK * (batch.width + 8)
         spans = spans_of(count, _BLOCK, work=count * batch.width)
-        in_threads(self.function, [(table, *span) for span in spans], scratch, alive=(given, outs))
+        # Every span adds to a sum of its own.
+        sums = self.made.sums
+        pieces = [
+            [out.clone() if k in sums and n else out for k, out in enumerate(outs)]
+            for n in range(len(spans))
+        ]
+        calls = []
+        for piece, span in zip(pieces, spans, strict=True):
+            skipped = ((k in sums) * skip * out.element_size() for k, out in enumerate(piece))
+            addresses = [out.data_ptr() + s for out, s in zip(piece, skipped, strict=True)]
+            calls.append((head + array.array("q", addresses), *span))
+        in_threads(self.function, calls, scratch, alive=(given, pieces))
+        for piece in pieces[1:]:
+            for k in sums:
+                outs[k].add_(piece[k])
 
 
 def _empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:

@@ -8,6 +8,8 @@ Sums run in eight lanes, lane l over the columns l, l + 8, l + 16, ...; the lane
 that its bits do not depend on the machine.
 """
 
+# over 300 lines: one class, whose methods share the names they give in the C code
+
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +18,16 @@ from pathlib import Path
 import torch
 
 from noneuclid.numerics.native.plan import IN_A_LOOP_OF_ITS_OWN, SUMS, Plan, Written
-from noneuclid.numerics.native.trace import Filled, Joined, Leaf, Row, Scalar, Trace
+from noneuclid.numerics.native.trace import (
+    Filled,
+    Joined,
+    Leaf,
+    Rounded,
+    Row,
+    Scalar,
+    Summed,
+    Trace,
+)
 
 PRELUDE = Path(__file__).with_name("prelude.h").read_text()
 FUNCTIONS = Path(__file__).with_name("functions.h").read_text()  # goes after the prelude
@@ -37,6 +48,7 @@ class Source:
     operands: list[int]  # which of the rows that are given, in order
     parameters: list[int]  # which of the row scalars
     scratch: int  # rounded rows kept for each row of a block
+    sums: tuple[int, ...] = ()  # which results are sums over the batch
 
 
 class _Emitter(Plan):
@@ -73,7 +85,8 @@ class _Emitter(Plan):
         )
         places = [n.arguments[0] for n in self.parameters]
         numbers = [self.trace.values[p].number for p in self.operands]
-        return Source(code, numbers, places, len(self.kept))
+        sums = tuple(k for k, result in enumerate(self.results) if isinstance(result, Summed))
+        return Source(code, numbers, places, len(self.kept), sums)
 
     def _say(self, *lines: str) -> None:
         self.lines.extend(lines)
@@ -178,6 +191,9 @@ class _Emitter(Plan):
     def _write(self, k: int, result: Written) -> None:
         first = result.first if isinstance(result, Joined) else None
         rows = result.rest if isinstance(result, Joined) else result
+        if isinstance(rows, Summed):
+            self._add(k, rows.rows)
+            return
         if isinstance(rows, Scalar):
             self._say("EACH_ROW {", f"    *RESULT({k}, double, 1) = {self._kept(rows)};", "}")
             return
@@ -193,10 +209,19 @@ class _Emitter(Plan):
             return
         if first is not None:
             self._say(f"    *to++ = ({kind}){self._kept(first)};")
+        self._store(rows, kind, "{}")
+
+    def _add(self, k: int, rows: Rounded) -> None:
+        """Add the rows to the one row, of `width` float64, that is the result."""
+        self._say("EACH_ROW {", f"    double *to = (double *)table[RESULTS + {k}];")
+        self._store(rows, "double", "LOAD_double(to + j) + {}")
+
+    def _store(self, rows: Rounded, kind: str, form: str) -> None:
         is_kept = rows.place in self.values
         (row,) = [Row(self.trace, {(rows.place, -1, 0): 1.0})] if is_kept else self.row_of(rows)
         names = self._open([row])
-        self._columns([row], names, [f"STORE_{kind}(to + j, {names[id(row)]});"])
+        value = form.format(names[id(row)])
+        self._columns([row], names, [f"STORE_{kind}(to + j, {value});"])
         self._say("}")
 
     def _loop(self, loop: list[Scalar]) -> None:

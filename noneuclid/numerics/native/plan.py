@@ -7,9 +7,9 @@ each row, then the scalars, then the rounded rows that later stages read.
 from collections.abc import Iterator, Sequence
 
 from noneuclid.numerics.native.derivative import Result
-from noneuclid.numerics.native.trace import Filled, Joined, Rounded, Row, Scalar, Trace
+from noneuclid.numerics.native.trace import Filled, Joined, Rounded, Row, Scalar, Summed, Trace
 
-Written = Result | Filled
+Written = Result | Filled | Summed
 IN_A_LOOP_OF_ITS_OWN = {"exp", "expm1", "log1p", "sin", "cos", "tan", "atan2"}
 SUMS = {"dot", "residue"}
 _READ = {"parameter", "entry"}
@@ -171,4 +171,6 @@ def parts_of(result: Written) -> list[Scalar | Rounded]:
     """Return the scalars and rows that a result is written from."""
     if isinstance(result, Filled):
         return [result.value]
+    if isinstance(result, Summed):
+        return [result.rows]
     return [result.first, result.rest] if isinstance(result, Joined) else [result]

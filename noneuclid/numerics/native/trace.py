@@ -129,6 +129,13 @@ class Filled:
     extra: int  # columns beyond those of the rows that the formula sees
 
 
+@dataclass(frozen=True, eq=False)
+class Summed:
+    """Stands for the sum of rows over all of a batch, in float64, added to what is there."""
+
+    rows: Rounded
+
+
 class Row:
     """A linear combination of leaves. Supports +, -, and * and / by scalars.
 

@@ -359,3 +359,25 @@ def test_a_formula_is_compiled_once(native):
     first = kernels_of(turned, key, (None, torch.float32, torch.float32))
     assert kernels_of(turned, key, (None, torch.float32, torch.float32)) is first
     assert kernels_of(turned, key, (None, torch.float64, torch.float64)) is not first
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("shape", [(5,), (1, 5)])
+def test_gradient_by_one_row_that_all_share(
+    shape: tuple[int, ...], threads: int, dtype: torch.dtype
+) -> None:
+    """It is summed inside the kernel, by every thread for itself, behind skipped columns too."""
+    space = ne.Lorentz(4)
+    points = space.random(70_000, dtype=dtype)
+    shared = space.random(1, dtype=dtype).reshape(shape).requires_grad_()
+    g = torch.randn_like(points)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        (found,) = torch.autograd.grad(space.logmap(shared, points), shared, g)
+    finally:
+        torch.set_num_threads(before)
+    with plain_formulas():
+        (expected,) = torch.autograd.grad(space.logmap(shared, points), shared, g)
+    assert found.shape == shape
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-3)
