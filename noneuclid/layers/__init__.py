@@ -3,32 +3,38 @@
 from noneuclid.layers._base import Layer, TangentLayer
 from noneuclid.layers.activation import Activation
 from noneuclid.layers.chain import Chain
+from noneuclid.layers.concat import Concat, Split
 from noneuclid.layers.coupling import FactorCoupling
+from noneuclid.layers.dropout import Dropout
 from noneuclid.layers.lift import Drop, Lift
-from noneuclid.layers.linear import (
-    GatedLinear,
-    HTCLinear,
-    Linear,
-    MobiusLinear,
-    PoincareLinear,
-    SpacelikeLinear,
+from noneuclid.layers.linear import Linear
+from noneuclid.layers.norm import (
+    GyroBatchNorm,
+    MidpointBatchNorm,
+    SpaceLayerNorm,
+    SpaceRMSNorm,
+    TangentLayerNorm,
 )
-from noneuclid.layers.norm import TangentLayerNorm
 from noneuclid.layers.pooling import TangentMean
+from noneuclid.layers.residual import Residual, ResidualSum
 
 __all__ = [
     "Activation",
     "Chain",
+    "Concat",
     "Drop",
+    "Dropout",
     "FactorCoupling",
-    "GatedLinear",
-    "HTCLinear",
+    "GyroBatchNorm",
     "Layer",
     "Lift",
     "Linear",
-    "MobiusLinear",
-    "PoincareLinear",
-    "SpacelikeLinear",
+    "MidpointBatchNorm",
+    "Residual",
+    "ResidualSum",
+    "SpaceLayerNorm",
+    "SpaceRMSNorm",
+    "Split",
     "TangentLayer",
     "TangentLayerNorm",
     "TangentMean",

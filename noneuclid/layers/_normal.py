@@ -12,7 +12,7 @@ from torch import Tensor
 
 from noneuclid.layers._translation import translated
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, Product, SpaceForm
-from noneuclid.numerics import working_dtype
+from noneuclid.numerics import Row, compute, dots, rows, working_dtype
 
 
 def to_normal(manifold: HomogeneousManifold, x: Tensor) -> Tensor:
@@ -67,12 +67,26 @@ def principal(manifold: HomogeneousManifold, c: Tensor) -> Tensor:
 def _principal(manifold: SpaceForm, c: Tensor) -> Tensor:
     if manifold.curvature_sign < 0:
         return c
-    rows = c.to(working_dtype(c.dtype))
-    z = manifold.curvature(c.device).to(rows.dtype) * (rows * rows).sum(-1, keepdim=True)
+    return compute(_shortest, (manifold.curvature(c.device),), (c,))
+
+
+def _shortest(K: Tensor, c: Tensor) -> Tensor:
+    (C,) = unrounded(c)
+    z = K.to(C.dtype) * dots((C, C))[0]
     around = z > math.pi**2
     angle = torch.where(around, z, 1).sqrt()
-    turns = 2 * math.pi * torch.round(angle / (2 * math.pi))
-    return torch.where(around, 1 - turns / angle, 1).to(c.dtype) * c
+    shorter = torch.atan2(torch.sin(angle), torch.cos(angle)) / angle
+    return (torch.where(around, shorter, 1) * C).to(c.dtype)
+
+
+def unrounded(*tensors: Tensor) -> tuple[Row, ...]:
+    """Return rows to compute with, in the dtype that a layer's row scalars have in torch.
+
+    A native kernel has them in float64, which costs it nothing.
+    """
+    if isinstance(tensors[0], Tensor):
+        return tuple(t.to(working_dtype(t.dtype)) for t in tensors)
+    return rows(*tensors)
 
 
 def translate(manifold: HomogeneousManifold, c: Tensor, b: Tensor) -> Tensor:
@@ -81,7 +95,7 @@ def translate(manifold: HomogeneousManifold, c: Tensor, b: Tensor) -> Tensor:
     Args:
         manifold: any with an origin; spaces of constant curvature have the closed form below.
         c: normal coordinates of x, (*, dim).
-        b: normal coordinates of the point b, (dim,).
+        b: normal coordinates of b, (*, dim): of one point, or of one for each row.
 
     Formula, with C, S = cosk, sinck of K|c|^2 and C', S' those of K|b|^2:
 

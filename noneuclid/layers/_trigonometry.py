@@ -15,6 +15,11 @@ _LARGEST = 300.0
 _LARGEST_SINGLE = 40.0
 
 
+def reach(dtype: torch.dtype) -> float:
+    """Return the radius beyond which nothing is read farther out."""
+    return _LARGEST if dtype == torch.float64 else _LARGEST_SINGLE
+
+
 def _hyperbolic(z: Tensor) -> tuple[Tensor, Tensor]:
     """Return cosk z, sinck z for z <= 0, radii beyond the last shells read as that of e^300, e^40.
 
@@ -23,8 +28,11 @@ def _hyperbolic(z: Tensor) -> tuple[Tensor, Tensor]:
     """
     curved = z < 0
     r = torch.where(curved, -z, 1).sqrt()
-    reach = r.clamp(max=_LARGEST if z.dtype == torch.float64 else _LARGEST_SINGLE)
-    return torch.where(curved, torch.cosh(reach), 1), torch.where(curved, torch.sinh(reach) / r, 1)
+    # One exponential for both: with m = e^r - 1, cosh r = 1 + m^2 / 2e^r, sinh r = (m + m/e^r) / 2.
+    m = torch.expm1(r.clamp(max=reach(z.dtype)))
+    back = m / (m + 1)
+    cosine, sine = 1 + m * back / 2, (m + back) / (2 * r)
+    return torch.where(curved, cosine, 1), torch.where(curved, sine, 1)
 
 
 def _circular(z: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,8 +7,8 @@ MODEL = "tests/models/test_pm_mlp.py"
 NORMAL, TRANSLATION, COUPLING, POOLING, LINEAR_FILE, LIFT_FILE, NORM = (
     f"noneuclid/layers/{name}.py"
     for name in (
-        *("_normal", "_translation", "coupling", "pooling"),
-        *("linear/mobius", "lift", "norm"),
+        *("_normal", "_translation", "coupling/factor_coupling", "pooling"),
+        *("linear/mobius", "lift", "norm/tangent_layer_norm"),
     )
 )
 
@@ -71,7 +71,7 @@ MUTANTS = [
     ),
     Mutant(
         file=NORMAL,
-        old="torch.where(around, 1 - turns / angle, 1)",
+        old="torch.where(around, shorter, 1)",
         new="torch.ones_like(z)",
         why="coordinates that go around a sphere are not brought back: Chain and Sequential differ",
         tests="tests/layers/test_chain.py",

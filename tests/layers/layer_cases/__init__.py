@@ -4,17 +4,19 @@ One module for each family; its `CASES` gives, for (class, variant), the functio
 case on a manifold.
 """
 
-from layer_cases import basic, classifier, coupling, linear, norm, pooling
+from layer_cases import basic, concat, coupling, dropout, linear, norm, pooling, residual
 from layer_cases.case import Builder, Case, coordinates, points
 from noneuclid.layers import Layer
 
 CASES: dict[tuple[type[Layer], str], Builder] = {
     **basic.CASES,
-    **classifier.CASES,
+    **concat.CASES,
     **coupling.CASES,
+    **dropout.CASES,
     **linear.CASES,
     **norm.CASES,
     **pooling.CASES,
+    **residual.CASES,
 }
 
 __all__ = ["CASES", "Builder", "Case", "coordinates", "points"]

@@ -23,6 +23,9 @@ class TangentLayerNorm(TangentLayer):
     every point lands at radius min(1, |K|^-1/2), whatever the depth. (torch's weight 1 would mean
     radius sqrt(dim): near the antipode of a sphere already at dim 8.) A factor of dimension 1 is
     always normalised to its bias.
+    Where it follows a ReLU without a residual, the mean that it takes away costs a factor
+    sqrt(pi / (pi - 1)) = 1.2 in the gradient of every layer, on flat space too; `SpaceRMSNorm` has
+    a factor 1.
 
     Flat limit: torch.nn.LayerNorm with the same weight and bias, on each factor.
     Source: [woodward2024product] section 4.
