@@ -1,10 +1,11 @@
-"""Attention between the factors of a product."""
+"""Attention between the factors of a product, by weights alone."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from noneuclid.layers._base import TangentLayer
+from noneuclid.layers._normal import factors_of
 from noneuclid.manifolds import Product
 
 
@@ -16,8 +17,10 @@ class FactorCoupling(TangentLayer):
         u_i = W_i log_o x_i,   m = mean_i u_i,   s_i = theta_i . (u_i - m),
         w = softmax over the factors of s,   y_i = w_i (x) x_i = exp_o(w_i log_o x_i).
 
+    Factors do not exchange directions, only lengths; `InterManifoldAttention` exchanges both.
+
     Args:
-        product: a product of manifolds.
+        product: a product of manifolds; the factors of nested ones count one by one.
         width: d, the common width the factors are compared in; the largest factor's by default.
         device, dtype: of the parameters.
 
@@ -45,7 +48,7 @@ class FactorCoupling(TangentLayer):
         if not isinstance(product, Product):
             raise TypeError(f"FactorCoupling needs a Product, got {type(product).__name__}")
         super().__init__(product, product)
-        self.dims = product.dims
+        self.dims = tuple(factor.dim for factor in factors_of(product))
         self.width = max(self.dims) if width is None else width
         if self.width < 1:
             raise ValueError(f"width must be at least 1, got {width}")
