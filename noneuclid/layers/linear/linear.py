@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from noneuclid.layers._base import TangentLayer
 from noneuclid.layers._normal import factors_of
+from noneuclid.layers.linear.busemann import BusemannLinear
 from noneuclid.layers.linear.gated import GatedLinear
 from noneuclid.layers.linear.htc import HTCLinear
 from noneuclid.layers.linear.mobius import Bias, MobiusLinear
@@ -17,6 +18,7 @@ from noneuclid.manifolds import HomogeneousManifold, Lorentz
 
 # Each is called with (manifold_in, manifold_out, bias, *, device, dtype) and options of its own.
 VARIANTS: dict[str, Callable[..., TangentLayer]] = {
+    "busemann": BusemannLinear,
     "gated": GatedLinear,
     "htc": HTCLinear,
     "mobius": MobiusLinear,
@@ -35,6 +37,7 @@ class Linear(TangentLayer):
     | "poincare" | `PoincareLinear` | X_k = sin_K of scaled distances to hyperplanes |
     | "gated" | `GatedLinear` | a direction and a gated radius |
     | "htc" | `HTCLinear` | X = W (T, X), and the change of curvature |
+    | "busemann" | `BusemannLinear` | X_k = sin_K of scaled Busemann functions |
 
     Args:
         manifold_in: where the input lives.

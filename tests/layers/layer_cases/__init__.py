@@ -4,19 +4,40 @@ One module for each family; its `CASES` gives, for (class, variant), the functio
 case on a manifold.
 """
 
-from layer_cases import basic, concat, coupling, dropout, linear, norm, pooling, residual
+from layer_cases import (
+    attention,
+    basic,
+    classifier,
+    concat,
+    convolution,
+    coupling,
+    dropout,
+    linear,
+    norm,
+    pooling,
+    position,
+    recurrent,
+    residual,
+    token,
+)
 from layer_cases.case import Builder, Case, coordinates, points
 from noneuclid.layers import Layer
 
 CASES: dict[tuple[type[Layer], str], Builder] = {
+    **attention.CASES,
     **basic.CASES,
+    **classifier.CASES,
     **concat.CASES,
+    **convolution.CASES,
     **coupling.CASES,
     **dropout.CASES,
     **linear.CASES,
     **norm.CASES,
     **pooling.CASES,
+    **position.CASES,
+    **recurrent.CASES,
     **residual.CASES,
+    **token.CASES,
 }
 
 __all__ = ["CASES", "Builder", "Case", "coordinates", "points"]

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from noneuclid.layers import Layer
-from noneuclid.manifolds import HomogeneousManifold, Product
+from noneuclid.manifolds import HomogeneousManifold, Lorentz, Product, Sphere, Stereographic
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,15 @@ class Case:
         layer: fresh, with its initial parameters.
         twin: the flat limit, as `check_layer` takes it.
         oracle: a slow obvious version, as `check_layer` takes it.
-        slots: n where the input is a set or sequence of n points, (B, n, S); None: one point a row.
+        slots: n where the input is a set or sequence of n points, (B, n, S), or (h, w) where it is
+            an image of points, (B, h, w, S); None: one point a row.
         claims: further keywords of `check_layer`: the laws this layer claims to keep.
     """
 
     layer: Layer
     twin: nn.Module | Callable[..., Tensor] | None
     oracle: Callable[..., Tensor] | None
-    slots: int | None = None
+    slots: int | tuple[int, ...] | None = None
     claims: dict[str, Any] = field(default_factory=dict)
 
 
@@ -46,3 +47,13 @@ def points(manifold: HomogeneousManifold, c: Tensor) -> Tensor:
 def dims_of(manifold: HomogeneousManifold) -> tuple[int, ...]:
     """Return the dimensions of the factors."""
     return manifold.dims if isinstance(manifold, Product) else (manifold.dim,)
+
+
+def represents_its_geometry(manifold: HomogeneousManifold) -> bool:
+    """Tell whether it is the one model of its geometry on which costly layers are checked.
+
+    The hyperboloid, the sphere, and the stereographic model of any sign at K = 0.
+    """
+    if isinstance(manifold, Stereographic):
+        return float(manifold.curvature) == 0
+    return isinstance(manifold, Lorentz | Sphere)
