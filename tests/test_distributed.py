@@ -30,6 +30,9 @@ from torch.distributed.fsdp import fully_shard as torch_fully_shard
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
+sys.path.insert(0, str(Path(__file__).parent / "layers"))  # as pytest has it, for torchrun
+from layer_cases import CASES, points
+
 import noneuclid as ne
 from noneuclid.optim import RiemannianAdam, RiemannianSGD
 
@@ -149,6 +152,27 @@ def ddp_state_dict_round_trip():
     other.load_state_dict(model.module.state_dict(), assign=True)
     assert_marked(other)
     assert_equal(other, dict(model.module.named_parameters()), rtol=0)
+
+
+def ddp_trains_every_layer():
+    """Gradients of two halves of a batch are those of the whole, for every layer there is."""
+    for (cls, variant), build in CASES.items():
+        torch.manual_seed(0)
+        found = build(ne.manifold("H3* x E2")) or build(ne.manifold("B4(-1.3)*"))
+        layer = found.layer.double().eval()  # batch statistics are those of a process
+        size = (4,) if found.slots is None else (4, found.slots)
+        with torch.no_grad():
+            x = points(layer.manifold_in, 0.7 * torch.randn(*size, layer.manifold_in.dim))
+        parameters = list(layer.parameters())
+        if not parameters:
+            continue
+        expected = torch.autograd.grad(layer(x).square().mean(), parameters, allow_unused=True)
+        parallel = DistributedDataParallel(layer, find_unused_parameters=True)
+        parallel(x.chunk(2)[dist.get_rank()]).square().mean().backward()
+        for (name, parameter), other in zip(layer.named_parameters(), expected, strict=True):
+            where = f"{cls.__name__} {variant} {name}"
+            if other is not None:
+                assert_close(where, parameter.grad, other, 1e-6)
 
 
 def fsdp_keeps_marks():
@@ -308,6 +332,7 @@ CHECKS = {
         for name in ("adam", "sgd")
     },
     "ddp_state_dict_round_trip": ddp_state_dict_round_trip,
+    "ddp_trains_every_layer": ddp_trains_every_layer,
     "fsdp_keeps_marks": fsdp_keeps_marks,
     "fsdp_shards_batch_axes_only": fsdp_shards_batch_axes_only,
     **{

@@ -12,7 +12,7 @@ from noneuclid.layers._ambient import to_ambient
 from noneuclid.layers._base import TangentLayer
 from noneuclid.layers._beta import beta_ratio
 from noneuclid.layers._initial import put_at_origin
-from noneuclid.layers._mask import check_mask, origin_where_masked
+from noneuclid.layers._masking import checked_mask, points_only
 from noneuclid.layers._normal import factors_of, from_normal, principal, to_normal, translate
 from noneuclid.layers._trigonometry import TRIGONOMETRY
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, ManifoldParameter, SpaceForm
@@ -88,7 +88,7 @@ class _Convolution(TangentLayer):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map points (B, *places, S_in) to points (B, *places_out, S_out)."""
-        c = to_normal(self.manifold_in, origin_where_masked(self.manifold_in, x, mask))
+        c = to_normal(self.manifold_in, points_only(self.manifold_in, x, mask))
         return from_normal(self.manifold_out, self.tangent(c, mask))
 
     def tangent(self, c: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -99,7 +99,7 @@ class _Convolution(TangentLayer):
                 f" with {self.axes + 2} axes, got {c.dim()}"
             )
         if mask is not None:
-            check_mask(mask, c.shape[:-1])
+            checked_mask(mask, c.shape[:-1])
             c = torch.where(mask[..., None], c, 0)
         if self.concat == "direct":
             parts = c.split([f.dim for f in factors_of(self.manifold_in)], dim=-1)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from noneuclid.layers._base import Layer, TangentLayer
-from noneuclid.layers._mask import check_mask, origin_where_masked
+from noneuclid.layers._masking import checked_mask, points_only
 from noneuclid.layers._normal import factors_of, from_normal, to_normal
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, SpaceForm
 from noneuclid.numerics import safe_divide, safe_norm, safe_sqrt
@@ -32,14 +32,14 @@ class TangentMean(TangentLayer):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map sets of points (*, n, S) to vectors (*, dim)."""
-        x = origin_where_masked(self.manifold_in, x, mask)
+        x = points_only(self.manifold_in, x, mask)
         return from_normal(self.manifold_out, self.tangent(to_normal(self.manifold_in, x), mask))
 
     def tangent(self, c: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the mean over axis -2 of the rows where `mask` is True."""
         if mask is None:
             return c.mean(-2) if c.shape[-2] else c.sum(-2)  # the mean of nothing would be NaN
-        check_mask(mask, c.shape[:-1])
+        checked_mask(mask, c.shape[:-1])
         total = torch.where(mask[..., None], c, 0).sum(-2)
         return safe_divide(total, mask.sum(-1, keepdim=True).to(c.dtype))
 
@@ -68,7 +68,7 @@ class _MeanPool(Layer):
                 f"weights must be of shape {tuple(x.shape[:-1])}, one >= 0 for each point,"
                 f" got {tuple(weights.shape)}"
             )
-        x = origin_where_masked(self.manifold_in, x, mask)
+        x = points_only(self.manifold_in, x, mask)
         if mask is not None:
             weights = mask.to(x.dtype) if weights is None else torch.where(mask, weights, 0)
         return mean(x, weights)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from noneuclid.layers._base import TangentLayer
 from noneuclid.layers._initial import put_at_origin
-from noneuclid.layers._mask import check_mask, origin_where_masked
+from noneuclid.layers._masking import checked_mask, points_only
 from noneuclid.layers._normal import from_normal, to_normal, translate
 from noneuclid.manifolds import HomogeneousManifold, ManifoldParameter
 
@@ -162,14 +162,14 @@ class GRU(TangentLayer):
 
     def forward(self, x: Tensor, mask: Tensor | None = None, h: Tensor | None = None) -> Tensor:
         """Map sequences of points (*, n, S_in) to sequences of states (*, n, S_hidden)."""
-        c = to_normal(self.manifold_in, origin_where_masked(self.manifold_in, x, mask))
+        c = to_normal(self.manifold_in, points_only(self.manifold_in, x, mask))
         state = None if h is None else to_normal(self.manifold_out, h)
         return from_normal(self.manifold_out, self.tangent(c, mask, state))
 
     def tangent(self, c: Tensor, mask: Tensor | None = None, h: Tensor | None = None) -> Tensor:
         """Return the normal coordinates of the states from those of x and h."""
         if mask is not None:
-            check_mask(mask, c.shape[:-1])
+            checked_mask(mask, c.shape[:-1])
             c = torch.where(mask[..., None], c, 0)
         state = c.new_zeros(*c.shape[:-2], self.manifold_out.dim) if h is None else h
         driven = self.cell.drive(c)

@@ -9,8 +9,8 @@ from noneuclid.layers.linear.poincare import PoincareLinear
 from noneuclid.layers.linear.spacelike import SpacelikeLinear
 
 __all__ = [
-    "BusemannLinear",
     "VARIANTS",
+    "BusemannLinear",
     "GatedLinear",
     "HTCLinear",
     "Linear",
