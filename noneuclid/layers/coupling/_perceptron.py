@@ -6,14 +6,14 @@ from torch import Tensor, nn
 from noneuclid.layers._base import TangentLayer
 from noneuclid.layers._normal import from_normal, initial_radius
 from noneuclid.layers.activation import Activation
-from noneuclid.layers.linear import Linear
+from noneuclid.layers.linear import MobiusLinear
 from noneuclid.manifolds import HomogeneousManifold
 
 
 class Perceptron(TangentLayer):
-    """y = Linear(relu(Linear(x))), the inner points on `space`.
+    """y = MobiusLinear(relu(MobiusLinear(x))), the inner points on `space`.
 
-    Initial values: those of `Linear`, but for the first translation, which goes to a random point
+    Initial values: those of `MobiusLinear`, but for the first translation, which goes to a random point
     at radius r / 2, r = min(1, |K|^-1/2) of `space`: from the origin the map would not depend on
     the curvature of `space`, and its gradient there would be 0.
     """
@@ -28,9 +28,9 @@ class Perceptron(TangentLayer):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(manifold_in, manifold_out)
-        self.first = Linear(manifold_in, space, mixing=True, device=device, dtype=dtype)
+        self.first = MobiusLinear(manifold_in, space, device=device, dtype=dtype)
         self.activation = Activation(space, torch.relu)
-        self.second = Linear(space, manifold_out, mixing=True, gain=1.0, device=device, dtype=dtype)
+        self.second = MobiusLinear(space, manifold_out, gain=1.0, device=device, dtype=dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

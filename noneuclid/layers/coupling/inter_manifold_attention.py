@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from noneuclid.layers._ambient import from_ambient, to_ambient
 from noneuclid.layers._base import TangentLayer
 from noneuclid.layers._normal import factors_of, from_normal, initial_radius, principal
-from noneuclid.layers.linear import Linear
+from noneuclid.layers.linear import MobiusLinear
 from noneuclid.manifolds import Product
 
 
@@ -33,7 +33,7 @@ class InterManifoldAttention(TangentLayer):
         device, dtype: of the parameters.
 
     Shapes: (*, S) -> (*, S). Parameters: `weights`, one (d, dim_i) matrix for each factor whose
-    dimension is not d (the others enter as they are); `linears`, one `Linear` for each factor,
+    dimension is not d (the others enter as they are); `linears`, one `MobiusLinear` for each factor,
     A_i (dim_i, d) and the point b_i; `gates`, the two torch.nn.Linear of the MLP, or None.
 
     Raises:
@@ -75,7 +75,7 @@ class InterManifoldAttention(TangentLayer):
             if dim != self.width
         )
         self.linears = nn.ModuleList(
-            Linear(factor.like(self.width), factor, device=device, dtype=dtype)
+            MobiusLinear(factor.like(self.width), factor, device=device, dtype=dtype)
             for factor in factors
         )
         count = len(factors)
@@ -93,13 +93,13 @@ class InterManifoldAttention(TangentLayer):
         for gate in self.gates:
             assert isinstance(gate, nn.Linear)
             gate.reset_parameters()
-        linears = [linear for linear in self.linears if isinstance(linear, Linear)]
-        radii = [initial_radius(li.manifold_out, li.weights[0].device) for li in linears]
+        linears = [linear for linear in self.linears if isinstance(linear, MobiusLinear)]
+        radii = [initial_radius(li.manifold_out, li.weight.device) for li in linears]
         mean = torch.cat(radii).mean()
         with torch.no_grad():
             for linear, radius in zip(linears, radii, strict=True):
                 linear.reset_parameters()
-                nn.init.eye_(linear.weights[0]).mul_(radius / mean)
+                nn.init.eye_(linear.weight).mul_(radius / mean)
 
     def gate_weights(self, c: Tensor) -> Tensor:
         """Return g from normal coordinates: (*, dim) -> (*, factors), summing to 1 in each row."""
@@ -125,7 +125,7 @@ class InterManifoldAttention(TangentLayer):
         targets = [
             linear.tangent(principal(linear.manifold_in, mu))
             for linear in self.linears
-            if isinstance(linear, Linear)
+            if isinstance(linear, MobiusLinear)
         ]
         factors = factors_of(self.manifold_out)
         distances = [
@@ -143,7 +143,7 @@ class InterManifoldAttention(TangentLayer):
         """Return W, A, b in normal coordinates, and the gate's weights."""
         flat = {f"weights.{i}": weight for i, weight in enumerate(self.weights)}
         for i, linear in enumerate(self.linears):
-            assert isinstance(linear, Linear)
+            assert isinstance(linear, MobiusLinear)
             flat |= {f"linears.{i}.{name}": t for name, t in linear.flat_parameters().items()}
         return flat | {f"gates.{name}": value for name, value in self.gates.named_parameters()}
 
