@@ -15,12 +15,15 @@ from noneuclid.manifolds import Euclidean, HomogeneousManifold, SpaceForm
 from noneuclid.numerics import working_dtype
 
 
-def to_ambient(manifold: HomogeneousManifold, c: Tensor) -> tuple[Tensor, Tensor]:
+def to_ambient(
+    manifold: HomogeneousManifold, c: Tensor, *, bend: float = 1.0
+) -> tuple[Tensor, Tensor]:
     """Return (X, T) of points with normal coordinates `c`: (*, dim) -> (*, dim), (*, 1).
 
     Args:
         manifold: of constant curvature, or Euclidean; a product is taken factor by factor.
-        c: normal coordinates.
+        c: normal coordinates, of any dimension.
+        bend: the curvature is `bend` K: to scale coordinates by s is to bend the space by s^2.
 
     Formula: X = sinck(K |c|^2) c, T = cosk(K |c|^2), in the dtype of `c`.
 
@@ -29,17 +32,19 @@ def to_ambient(manifold: HomogeneousManifold, c: Tensor) -> tuple[Tensor, Tensor
     """
     if isinstance(manifold, Euclidean):
         return c, torch.ones_like(c[..., :1])
-    dtype, curvature = _scalars(manifold, c)
+    dtype, curvature = _scalars(manifold, c, bend)
     rows = c.to(working_dtype(c.dtype))
     cosines, _ = TRIGONOMETRY[_space_form(manifold).curvature_sign]
     cosine, sine = cosines(curvature * (rows * rows).sum(-1, keepdim=True).to(dtype))
     return (sine.to(rows.dtype) * rows).to(c.dtype), cosine.to(c.dtype)
 
 
-def from_ambient(manifold: HomogeneousManifold, X: Tensor, T: Tensor) -> Tensor:
+def from_ambient(
+    manifold: HomogeneousManifold, X: Tensor, T: Tensor, *, bend: float = 1.0
+) -> Tensor:
     """Return the normal coordinates of the direction of (X, T): (*, dim), (*, 1) -> (*, dim).
 
-    (X, T) need not be normalised; 0 gives the origin.
+    (X, T) need not be normalised; 0 gives the origin. `bend` is that of `to_ambient`.
 
     Formula: with m^2 = T^2 + K |X|^2 and cos theta = T / m, c = (theta / sin theta) X / m.
     Accuracy: for K < 0 m^2 cancels, and a sum at radius R |K|^-1/2 is right to eps e^2R; in float32
@@ -47,7 +52,7 @@ def from_ambient(manifold: HomogeneousManifold, X: Tensor, T: Tensor) -> Tensor:
     """
     if isinstance(manifold, Euclidean):
         return X / torch.where(T == 0, 1, T)
-    dtype, curvature = _scalars(manifold, X)
+    dtype, curvature = _scalars(manifold, X, bend)
     rows, height = X.to(working_dtype(X.dtype)), T.to(working_dtype(T.dtype)).to(dtype)
     square = (rows * rows).sum(-1, keepdim=True).to(dtype)
     length2 = height * height + curvature * square
@@ -60,12 +65,12 @@ def from_ambient(manifold: HomogeneousManifold, X: Tensor, T: Tensor) -> Tensor:
     return (stretch.to(rows.dtype) * rows).to(X.dtype)
 
 
-def _scalars(manifold: HomogeneousManifold, c: Tensor) -> tuple[torch.dtype, Tensor]:
-    """Return the dtype of row scalars and K in it."""
+def _scalars(manifold: HomogeneousManifold, c: Tensor, bend: float) -> tuple[torch.dtype, Tensor]:
+    """Return the dtype of row scalars and `bend` K in it."""
     space = _space_form(manifold)
     # Rows of a free sign need the series through K = 0, which are written for float64.
     dtype = working_dtype(c.dtype) if space.curvature_sign else torch.float64
-    return dtype, space.curvature(c.device).to(dtype)
+    return dtype, (bend * space.curvature(c.device)).to(dtype)
 
 
 def _space_form(manifold: HomogeneousManifold) -> SpaceForm:

@@ -380,7 +380,7 @@ class _PairDistances(torch.autograd.Function):
     def jvp(ctx: Any, *tangents: Any) -> Tensor:
         tensors, moved = ctx.saved_tensors, tangents[2:]
         formula, places = _plain_of(ctx.dtype, ctx.shapes, tensors)
-        primals = tuple(tensors[i] for i in places)
+        primals = tuple(tensors[i].contiguous() for i in places)  # K of a batch is expanded
         directions = tuple(
             torch.zeros_like(tensors[i]) if moved[i] is None else moved[i] for i in places
         )

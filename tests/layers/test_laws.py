@@ -67,7 +67,7 @@ def test_laws(build: Builder, signature: str, dtype: torch.dtype) -> None:
         x = points(found.layer.manifold_in.to(dtype), c)
     compiled = dtype == torch.float32 and signature in COMPILED
     laws = {"twin": found.twin, "oracle": found.oracle, "compiled": compiled}
-    check_layer(found.layer, x, **extra, **{**laws, **found.claims})
+    check_layer(found.layer, x, **{**laws, **extra, **found.claims})
 
 
 def test_every_layer_has_a_case() -> None:

@@ -13,9 +13,9 @@ from noneuclid.manifolds import HomogeneousManifold
 class Perceptron(TangentLayer):
     """y = MobiusLinear(relu(MobiusLinear(x))), the inner points on `space`.
 
-    Initial values: those of `MobiusLinear`, but for the first translation, which goes to a random point
-    at radius r / 2, r = min(1, |K|^-1/2) of `space`: from the origin the map would not depend on
-    the curvature of `space`, and its gradient there would be 0.
+    Initial values: those of `MobiusLinear`, but for the first translation, which goes to a random
+    point at radius r / 2, r = min(1, |K|^-1/2) of `space`: from the origin the map would not depend
+    on the curvature of `space`, and its gradient there would be 0.
     """
 
     def __init__(

@@ -22,9 +22,9 @@ class CurvatureMixture(TangentLayer):
 
         w_e = softmax over the k chosen of (R c + r)_e, 0 for the others,   y = mean_e(E_e(x), w_e).
 
-    E_e is a map through a space of curvature K_e: `MobiusLinear` to Stereographic(width, K_e), a ReLU
-    there, `MobiusLinear` to `manifold_out`. All experts are computed for all points and weighed by 0
-    where not chosen, so no shape depends on the data.
+    E_e is a map through a space of curvature K_e: `MobiusLinear` to Stereographic(width, K_e), a
+    ReLU there, `MobiusLinear` to `manifold_out`. All experts are computed for all points and
+    weighed by 0 where not chosen, so no shape depends on the data.
 
     Args:
         manifold_in: where the input lives.

@@ -33,8 +33,8 @@ class InterManifoldAttention(TangentLayer):
         device, dtype: of the parameters.
 
     Shapes: (*, S) -> (*, S). Parameters: `weights`, one (d, dim_i) matrix for each factor whose
-    dimension is not d (the others enter as they are); `linears`, one `MobiusLinear` for each factor,
-    A_i (dim_i, d) and the point b_i; `gates`, the two torch.nn.Linear of the MLP, or None.
+    dimension is not d (the others enter as they are); `linears`, one `MobiusLinear` for each
+    factor, A_i (dim_i, d) and the point b_i; `gates`, the two torch.nn.Linear of the MLP, or None.
 
     Raises:
         TypeError: `product` is not a product, or (when called) has a factor without a gyromidpoint.
