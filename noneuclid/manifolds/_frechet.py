@@ -31,27 +31,31 @@ _STIFFNESS = (
 )
 
 
-def newton_mean(space: SpaceForm, x: Tensor, w: Tensor, steps: int) -> Tensor:
-    """Return argmin_m sum w d(m, x)^2 over the axis -2, from the midpoint by Newton steps.
+def steps_before(space: SpaceForm, x: Tensor, w: Tensor, steps: int) -> Tensor:
+    """Return the midpoint after all Newton steps but those that carry derivatives.
 
-    The derivatives are those of the last two steps. At the mean the derivative of a Newton step by
-    its start vanishes, so one step repeats the implicit first derivatives exactly, by points,
-    weights and curvature, and two steps the second ones: nothing else is kept for backward.
-
-    Args:
-        space: its `_midpoint`, `_logmap`, `_expmap` and transports to the origin are used.
-        x: points, (*, n, S) in float64.
-        w: weights >= 0, (*, n, 1) in float64; none at all gives the midpoint's origin.
-        steps: at least 1.
+    At the mean the derivative of a Newton step by its start vanishes, so one step repeats the
+    implicit first derivatives exactly, by points, weights and curvature, and two steps the second
+    ones: nothing of the others is kept for backward.
     """
-    share = safe_divide(w, w.sum(-2, keepdim=True))
     with torch.no_grad():
+        share = _shares(w)
         mean = space._midpoint(x, share, torch.float64)
         for _ in range(steps - _DIFFERENTIATED):
             mean = _newton_step(space, x, share, mean)
+    return mean
+
+
+def last_steps(space: SpaceForm, x: Tensor, w: Tensor, mean: Tensor, steps: int) -> Tensor:
+    """Return the mean with its derivatives, from the result of `steps_before`."""
+    share = _shares(w)
     for _ in range(min(steps, _DIFFERENTIATED)):
         mean = _newton_step(space, x, share, mean)
     return mean
+
+
+def _shares(w: Tensor) -> Tensor:
+    return safe_divide(w, w.sum(-2, keepdim=True))
 
 
 def _newton_step(space: SpaceForm, x: Tensor, w: Tensor, mean: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from noneuclid.manifolds._calling import checked_dim, final
 from noneuclid.manifolds._curvature import Curvature, CurvatureGiven, CurvatureView
-from noneuclid.manifolds._frechet import newton_mean
+from noneuclid.manifolds._frechet_graph import newton_mean
 from noneuclid.manifolds._geodesic import HomogeneousManifold
 from noneuclid.numerics import compute
 

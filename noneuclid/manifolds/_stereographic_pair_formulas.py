@@ -134,25 +134,46 @@ def transp(
     D = Y - X
     xx, yy, dd, xd, xv, dv = dots((X, X), (Y, Y), (D, D), (X, D), (X, V), (D, V))
     g_x, g_y = gap(K, x, xx), gap(K, y, yy)
-    E = g_x * g_y - K * dd
-    if model.sign >= 0:
-        E = torch.where(K > 0, _sum_denominator(K, X, Y, xx, yy), E)
-        inverse = safe_divide(torch.ones_like(E), E)
-    else:
-        inverse = 1 / E
     factor = g_y / g_x if rescales else torch.ones_like(g_x)
-    turned = -2 * K * factor * inverse
+    E = g_x * g_y - K * dd
+    far = K > 0
+    if model.sign >= 0:
+        (xy,) = dots((X, Y))
+        size = 1 + K * K * xx * yy
+        direct = size + 2 * K * xy
+        far = far & ((K * xx > 1) | (direct < size / 16))
+        E = torch.where(far, 1.0, torch.where(K > 0, direct, E))
+        if rescales:  # so written, its derivative by K does not cancel far out
+            unit = 1 / torch.where(far, K, 1.0)
+            factor = torch.where(far, (unit + yy) / (unit + xx), factor)
+    turned = -2 * K * factor / E
     on_x = turned * (g_x * dv + K * dd * xv)
     on_d = -turned * (xv * (g_x + 2 * K * xd) - K * xx * dv)
     if model.sign < 0:
         return (factor * V + on_x * X + on_d * D).to(v.dtype)
-    # Far out on a sphere x and d are nearly opposite: there the gyration is expanded in x and y.
-    xy, yv = dots((X, Y), (Y, V))
-    far = (K * xx > 1).to(xx.dtype)
-    far_x = turned * (K * xv * yy + yv)
-    far_y = -turned * (xv + K * (2 * xy * xv - xx * yv))
-    moved = ((1 - far) * on_x + far * far_x) * X + ((1 - far) * on_d) * D + (far * far_y) * Y
+    across, C, on_c = _mirrors(K, X, Y, V, xx, xv, far)
+    near = 1 - far.to(xx.dtype)
+    moved = (near * on_x - factor * across) * X + (near * on_d) * D + (factor * on_c) * C
     return (factor * V + moved).to(v.dtype)
+
+
+def _mirrors(
+    K: Tensor, X: Row, Y: Row, V: Row, xx: Tensor, xv: Tensor, far: Tensor
+) -> tuple[Tensor, Row, Tensor]:
+    """Return a, C and c with gyr[y, -x] v = v - a x + c C where `far`, else a = c = 0; K > 0.
+
+    The gyration is two mirror images, across x and then across C = y + x / (K|x|^2), y less the
+    antipode of x: the result is as long as v however few digits C has. Where it has none, any way
+    is shortest: the one along x, where nothing turns.
+    """
+    square = torch.where(far, xx, 1.0)
+    # A row of its own: put together from x and y once more, C would be rounded anew.
+    (C,) = rows((Y + (1 / torch.where(far, K * xx, 1.0)) * X).to(torch.float64))
+    cc, cv, cx = dots((C, C), (C, V), (C, X))
+    turns = far & (cc > 0)
+    across = 2 * torch.where(turns, xv, 0.0) / square
+    on_c = 2 * torch.where(turns, across * cx - cv, 0.0) / torch.where(turns, cc, 1.0)
+    return across, C, on_c
 
 
 def dist2plane(K: Tensor, x: Tensor, p: Tensor, a: Tensor, model: Model) -> Tensor:

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 import noneuclid as ne
+from noneuclid.testing.measured import Call
+from noneuclid.testing.samples import antipode, last_shell, natural_length, of_length
 
 REACHED = [(ne.Lorentz(3), dtype, 25.0) for dtype in (torch.float32, torch.float64)]
 REACHED += [(ne.PoincareBall(3, -0.5), torch.float32, 15.0)]
@@ -47,3 +49,24 @@ def test_log_and_exp_start_near_the_antipode_of_the_origin(size):
     v = P.logmap(far, y)
     assert float(P.norm(far, v)) == pytest.approx(float(P.dist(far, y)), rel=1e-13)
     assert float(P.dist(P.expmap(far, v), y)) < 1e-13
+
+
+@pytest.mark.parametrize("curvature", [30.0, 0.01])
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_transport_between_the_last_shell_and_its_antipode(dim, curvature, dtype, generator):
+    """Where 1 + 2K x.y + K^2|x|^2|y|^2 is nothing but rounding, lengths grew by up to 1e7.
+
+    In float64 y has no digits left that tell the direction of the path. On a line nothing turns,
+    and the derivatives of the two mirrors that make up a turn cancel.
+    """
+    P = ne.Stereographic(dim, curvature)
+    for x in last_shell(P, dtype, generator):
+        y = antipode(P, x)
+        for start, end in ((x, y), (y, x)):
+            u = of_length(P, start, P.random_tangent(start, generator), natural_length(P))
+            torch.testing.assert_close(P.norm(end, P.transp(start, end, u)), P.norm(start, u))
+            if dtype == torch.float32:
+                call = Call(P, "transp", [start, end, u], torch.randn(dim, generator=generator))
+                gradients = call.gradient_errors() if dim > 1 else []
+                for error in (call.value_error(), *gradients):
+                    assert error.error <= error.allowed, error

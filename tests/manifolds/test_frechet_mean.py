@@ -237,10 +237,23 @@ def test_arguments_are_checked():
         H.frechet_mean(H.random(3), torch.ones(4))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("signature", ["H2", "K2(0)*", "S2"])
-def test_compiles(signature, generator):
+COMPILED = [("K2(0.1)*", "aot_eager")]
+COMPILED += [
+    pytest.param(signature, "inductor", marks=pytest.mark.slow)
+    for signature in ("H2", "K2(0)*", "S2")
+]
+
+
+@pytest.mark.parametrize(("signature", "backend"), COMPILED)
+def test_compiles(signature, backend, generator):
+    """With the default number of steps; those without derivative are one operator."""
     manifold = ne.manifold(signature)
-    x = manifold.random(3, 4, generator=generator).detach()
-    compiled = torch.compile(lambda x: manifold.frechet_mean(x, steps=3), fullgraph=True)
-    torch.testing.assert_close(compiled(x), manifold.frechet_mean(x, steps=3))
+    x = manifold.random(3, 4, generator=generator).detach().requires_grad_()
+    w = torch.rand(4, generator=generator).requires_grad_()
+    leaves = [x, w, *manifold.parameters()]
+    compiled = torch.compile(manifold.frechet_mean, fullgraph=True, backend=backend)
+    found, expected = compiled(x, w), manifold.frechet_mean(x, w)
+    torch.testing.assert_close(found, expected)
+    gradients = (torch.autograd.grad(mean[..., -1].sum(), leaves) for mean in (found, expected))
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other)
