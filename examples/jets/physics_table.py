@@ -17,7 +17,7 @@ import numpy as np
 from pack_sample import Columns, read_shards
 
 RADIUS = 0.8
-COLOURS = ("tab:blue", "tab:red", "tab:green", "tab:orange", "tab:purple", "tab:brown")
+COLOURS = tuple(f"tab:{c}" for c in ("blue", "red", "green", "orange", "purple", "brown", "cyan"))
 
 
 def main(arguments: Sequence[str]) -> int:

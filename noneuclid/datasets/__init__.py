@@ -1,5 +1,17 @@
 """Readers of real data: jets from simulated samples, Top Tagging and JetClass files."""
 
 from noneuclid.datasets.jets import Jets, load_jets
+from noneuclid.datasets.loader import JetLoader
+from noneuclid.datasets.normalization import FeatureNormalization
+from noneuclid.datasets.splits import JetSplits, open_jets
+from noneuclid.datasets.streams import JetStream
 
-__all__ = ["Jets", "load_jets"]
+__all__ = [
+    "FeatureNormalization",
+    "JetLoader",
+    "JetSplits",
+    "JetStream",
+    "Jets",
+    "load_jets",
+    "open_jets",
+]

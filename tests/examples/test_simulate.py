@@ -1,4 +1,4 @@
-"""The simulation script: the same jets whatever interrupts it, and the physics of its detector."""
+"""The simulation script: the same jets whatever interrupts it."""
 
 import importlib.util
 import json
@@ -90,6 +90,13 @@ def test_two_workers_make_only_what_is_missing_and_the_same(finished: Path, tmp_
 
 
 @needs_pythia
+def test_a_subset_of_shards_is_the_same(finished: Path, tmp_path: Path) -> None:
+    simulate(tmp_path, *SMALL, "--classes", "top", "--only", "1", "2", "--workers", "1")
+    assert list(state(tmp_path)) == ["top-00001.npz"]
+    assert_same_columns(tmp_path / "top-00001.npz", finished / "top-00001.npz")
+
+
+@needs_pythia
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_killed_run_leaves_whole_shards_and_continues(end: signal.Signals, tmp_path: Path) -> None:
     arguments = ["--classes", "qcd", "--jets", "24", "--shard-jets", "8", "--workers", "2"]
@@ -128,6 +135,9 @@ def test_other_recipe_or_damaged_shard_is_refused(finished: Path, tmp_path: Path
     assert "qcd-00000.npz was made with seed 4 instead of 5" in message
     assert "choose another output folder" in message
     assert state(folder) == before
+    message = simulate(folder, *SMALL, "--mpi", "--pt", "500", "650", fails=True).stderr
+    for difference in ("window (500.0, 800.0) instead of (455.0, 800.0)", "mpi False instead"):
+        assert difference in message
     (folder / "top-00001.npz").write_bytes(before["top-00001.npz"][1][:-500])
     message = simulate(folder, *SMALL, fails=True).stderr
     assert "top-00001.npz is not a shard that this script wrote" in message
@@ -159,6 +169,7 @@ def test_shards_hold_what_the_recipe_says(finished: Path) -> None:
             metadata = json.loads(str(arrays["metadata"]))
             assert metadata["recipe"] == {
                 "seed": 4, "window": [500.0, 800.0], "level": "detector", "shard_jets": 10,
+                "jet_pt": [550.0, 650.0], "mpi": False, "shower": "monash",
             }  # fmt: skip
             assert {"pythia8mc", "fastjet"} <= set(metadata["packages"])
             assert metadata["command"].startswith("python examples/jets/simulate.py --out")
@@ -232,7 +243,10 @@ def test_steps_after_the_simulation_name_a_bad_folder(script: str, tmp_path: Pat
         (["--window", "800", "500"], "--window must be two numbers with 20 <= low < high"),
         (["--window", "nan", "500"], "--window must be two numbers with 20 <= low < high"),
         (["--seed", "-1"], "--seed must not be negative"),
-        (["--classes", "tau"], "invalid choice: 'tau'"),
+        (["--pt", "650", "550"], "--pt must be two numbers with 20 <= low < high"),
+        (["--classes", "tau"], "no class or set of classes 'tau': choose from qcd, top, gluon"),
+        (["--shower", "none"], "invalid choice: 'none'"),
+        (["--only", "3", "3"], "--only must be two numbers with 0 <= FIRST < STOP, got 3 3"),
         (["--jets", "many"], "invalid int value: 'many'"),
     ],
 )
@@ -269,6 +283,7 @@ def test_missing_package(package: str, tmp_path: Path) -> None:
         "find = importlib.util.find_spec\n"
         f"hide = lambda name, *rest: None if name == {package!r} else find(name, *rest)\n"
         "importlib.util.find_spec = hide\n"
+        f"sys.path.insert(0, {str(EXAMPLE)!r})\n"  # as when the script itself is run
         f"sys.argv = {command(tmp_path)[1:]!r}\n"
         "runpy.run_path(sys.argv[0], run_name='__main__')"
     )
@@ -277,82 +292,3 @@ def test_missing_package(package: str, tmp_path: Path) -> None:
     assert package in done.stderr
     assert done.stderr.endswith("not found: install noneuclid[jets]\n")
     assert len(done.stderr.splitlines()) == 1
-
-
-# -------------------------------------------------------------------------------------- detector
-
-
-@pytest.fixture
-def detector(monkeypatch: pytest.MonkeyPatch) -> object:
-    monkeypatch.syspath_prepend(str(EXAMPLE))
-    return importlib.import_module("simulation.detector")
-
-
-def shoot(detector: object, number: int, identity: int, charge: int, energy: float) -> tuple:
-    """Send one particle into each of many empty events, |eta| < 1.4."""
-    rng = np.random.default_rng(identity)
-    eta, phi = rng.uniform(-1.4, 1.4, number), rng.uniform(-np.pi, np.pi, number)
-    identities = np.full(number, identity)
-    charges = np.full(number, charge, dtype=np.int8)
-    kind = detector.kind_of(identities, charges)
-    truth = detector.Particles(
-        np.arange(number), energy / np.cosh(eta), eta, phi, kind, charges
-    )  # fmt: skip
-    return truth, detector.detect(truth, truth.energy, identities, rng)
-
-
-@pytest.mark.parametrize(
-    ("identity", "energy", "sigma", "tower"),
-    [
-        (22, 100.0, np.hypot(0.17, 1.01), np.pi / 180),
-        (2112, 100.0, np.sqrt(3.02**2 + 5.205**2 + 1.59**2), np.pi / 18),
-        (2112, 400.0, np.sqrt(12.08**2 + 10.41**2 + 1.59**2), np.pi / 18),
-    ],
-)
-def test_neutral_response(
-    detector: object, identity: int, energy: float, sigma: float, tower: float
-) -> None:
-    truth, seen = shoot(detector, 4000, identity, 0, energy)
-    assert (seen.event == truth.event).all()  # one object an event
-    assert seen.energy.mean() == pytest.approx(energy, abs=4 * sigma / np.sqrt(4000))
-    assert seen.energy.std() == pytest.approx(sigma, rel=0.05)
-    dphi = np.abs((seen.phi - truth.phi + np.pi) % (2 * np.pi) - np.pi)
-    assert 0.9 * tower < dphi.max() <= tower
-    assert (seen.kind == (detector.PHOTON if identity == 22 else detector.NEUTRAL_HADRON)).all()
-
-
-def test_soft_neutrals_are_lost(detector: object) -> None:
-    assert len(shoot(detector, 500, 22, 0, 0.05)[1].pt) == 0
-    assert len(shoot(detector, 500, 2112, 0, 0.3)[1].pt) < 50
-
-
-def test_tracks_take_the_place_of_their_towers(detector: object) -> None:
-    truth, seen = shoot(detector, 8000, 211, 1, 10.0)
-    tracks = seen[seen.kind == detector.CHARGED_HADRON]
-    assert len(tracks.pt) == pytest.approx(0.95 * 8000, abs=4 * np.sqrt(8000 * 0.05))
-    assert (tracks.charge == 1).all()
-    central = np.abs(truth.eta[tracks.event]) < 0.5
-    ratio = (tracks.pt / truth.pt[tracks.event])[central]
-    assert ratio.std() == pytest.approx(np.hypot(0.06, 0.0130), rel=0.15)
-    # a tower beside its own track is an object only where it fluctuates far above it
-    lost = np.setdiff1d(truth.event, tracks.event)
-    neutral = seen[seen.kind == detector.NEUTRAL_HADRON]
-    assert np.isin(lost, neutral.event).mean() > 0.9
-    assert np.isin(tracks.event, neutral.event).mean() < 0.25
-
-
-def test_muons_leave_a_track_only(detector: object) -> None:
-    truth, seen = shoot(detector, 2000, 13, -1, 50.0)
-    assert (seen.kind == detector.MUON).all()
-    assert len(seen.pt) == pytest.approx(0.99 * len(truth.pt), abs=20)
-
-
-def test_events_do_not_mix_and_may_be_empty(detector: object) -> None:
-    truth, _ = shoot(detector, 50, 22, 0, 100.0)
-    none = detector.detect(truth[:0], truth.energy[:0], np.zeros(0, int), np.random.default_rng(0))
-    assert len(none.pt) == 0
-    same_place = detector.Particles(
-        truth.event, truth.pt, truth.eta * 0 + 0.1, truth.phi * 0 + 0.1, truth.kind, truth.charge
-    )  # fmt: skip
-    seen = detector.detect(same_place, same_place.energy, np.full(50, 22), np.random.default_rng(0))
-    assert (seen.event == truth.event).all()

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .generator import PROCESSES, JetColumns, Recipe, wrap
+from .processes import PROCESSES
+from .recipe import Recipe
+from .record import JetColumns, wrap
 
 FORMAT = "noneuclid-jets"
 FORMAT_VERSION = 1
@@ -31,19 +33,13 @@ def is_finished(path: Path, recipe: Recipe) -> bool:
         return False
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            made_with = json.loads(str(arrays["metadata"]))["recipe"]
+            made_with = Recipe.of(json.loads(str(arrays["metadata"]))["recipe"])
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise ShardError(
             f"{path} is not a shard that this script wrote: move it out of the folder"
         ) from error
-    wanted = json.loads(json.dumps(asdict(recipe)))  # tuples as json gives them back
-    if made_with != wanted:
-        differing = ", ".join(
-            f"{key} {made_with.get(key)} instead of {value}"
-            for key, value in wanted.items()
-            if made_with.get(key) != value
-        )
-        raise ShardError(f"{path} was made with {differing}: choose another output folder")
+    if differences := made_with.differences(recipe):
+        raise ShardError(f"{path} was made with {differences}: choose another output folder")
     return True
 
 
@@ -97,7 +93,7 @@ def _metadata(name: str, shard: int, recipe: Recipe, command: str) -> dict[str, 
         "classes": list(PROCESSES),
         "shard": shard,
         "recipe": asdict(recipe),
-        "generator": "Pythia 8, pp 14 TeV, no MPI; anti-kT R = 0.8; 550 < pT < 650 GeV, |eta| < 2",
+        "generator": recipe.describe(),
         "settings": list(PROCESSES[name].settings),
         "packages": {p: importlib.metadata.version(p) for p in ("pythia8mc", "fastjet", "numpy")},
         "command": command,
