@@ -10,6 +10,7 @@ from noneuclid.layers import (
     HopePosition,
     HTCLinear,
     KernelAttention,
+    Layer,
     MultiheadAttention,
     ResidualSum,
     SpaceLayerNorm,
@@ -88,7 +89,7 @@ class HyperbolicTransformer(TangentLayer):
     def reset_parameters(self) -> None:
         """Draw fresh parameters everywhere."""
         for module in self.modules():
-            if module is not self and hasattr(module, "reset_parameters"):
+            if module is not self and isinstance(module, Layer | ResidualSum):
                 module.reset_parameters()
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import noneuclid as ne
 import noneuclid.layers
-from noneuclid.layers import Layer, TangentLayer
+from noneuclid.layers import Classifier, Layer, TangentLayer
 from noneuclid.manifolds import HomogeneousManifold
 from noneuclid.testing.check_layer import check_layer
 
@@ -27,7 +27,7 @@ SIGNATURES = {
     "H2 x S3 x K2": "H2 x S3(0.5)* x K2(0)*",
 }
 COMPILED = {"H4(-0.7)*", "H3* x E2"}
-INTERFACES = {Layer, TangentLayer}
+INTERFACES = {Layer, TangentLayer, Classifier}
 PUBLIC = [
     thing
     for name in noneuclid.layers.__all__

@@ -38,6 +38,7 @@ class Perceptron(TangentLayer):
         self.first.reset_parameters()
         self.second.reset_parameters()
         space, bias = self.first.manifold_out, self.first.bias
+        assert bias is not None
         direction = nn.init.normal_(torch.empty(space.dim, device=bias.device, dtype=bias.dtype))
         direction = nn.functional.normalize(direction, dim=0)
         radius = initial_radius(space, bias.device).to(bias.dtype)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from noneuclid.functional import busemann_logits
-from noneuclid.layers._base import Layer
+from noneuclid.layers._base import TangentLayer
 from noneuclid.layers._normal import factors_of, from_normal, initial_radius, principal
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, SpaceForm
 from noneuclid.numerics import asinck, row_dot, safe_norm, working_dtype
@@ -18,7 +18,7 @@ _LARGEST = 300.0
 _LARGEST_SINGLE = 40.0
 
 
-class BusemannLinear(Layer):
+class BusemannLinear(TangentLayer):
     """y with coordinates w_k = sin_K(phi(v_k)), from responses v_k = -g_k B_k(x) + b_k.
 
     B_k is the Busemann function of `manifold_in` for the ideal point in the direction u_k, and w is
@@ -53,6 +53,7 @@ class BusemannLinear(Layer):
     """
 
     flat_order = 0.5  # horospheres bend with |K|^1/2
+    prefers_points = True  # Busemann functions are read from points
 
     def __init__(
         self,
@@ -97,13 +98,21 @@ class BusemannLinear(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map points (*, S_in) to points (*, S_out)."""
+        return from_normal(self.manifold_out, self._coordinates(x))
+
+    def tangent(self, c: Tensor) -> Tensor:
+        """Return the output's normal coordinates from the input's."""
+        return self._coordinates(from_normal(self.manifold_in, c))
+
+    def _coordinates(self, x: Tensor) -> Tensor:
+        """Return the output's normal coordinates from points."""
         v = busemann_logits(self.manifold_in, x, self.direction, self.log_gain.exp())
         v = v if self.bias is None else v + self.bias
         v = v if self.activation is None else self.activation(v)
         factors = factors_of(self.manifold_out)
         parts = v.split([factor.dim for factor in factors], dim=-1)
         c = [_lifted(factor, part) for factor, part in zip(factors, parts, strict=True)]
-        return from_normal(self.manifold_out, torch.cat(c, dim=-1))
+        return torch.cat(c, dim=-1)
 
     def flat_parameters(self) -> dict[str, Tensor]:
         """Return g u/|u| and, if there is one, b."""

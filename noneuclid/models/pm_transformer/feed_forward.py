@@ -41,11 +41,11 @@ class FeedForward(nn.Module):
         self.down = nn.ModuleList(nn.Linear(ratio * dim, dim, **where) for dim in self.dims)
         self.activation = options.activation
         self.dropout = nn.Dropout(dropout)
-        for first, second in zip(self.up, self.down, strict=True):
-            nn.init.orthogonal_(first.weight, math.sqrt(2))
-            nn.init.orthogonal_(second.weight)
-            for bias in (first.bias, second.bias):
-                nn.init.zeros_(bias)
+        for maps, gain in ((self.up, math.sqrt(2)), (self.down, 1.0)):
+            for step in maps:
+                assert isinstance(step, nn.Linear)
+                nn.init.orthogonal_(step.weight, gain)
+                nn.init.zeros_(step.bias)
 
     def forward(self, c: Tensor) -> Tensor:
         """Return the coordinates of the output."""

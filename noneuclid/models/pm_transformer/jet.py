@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from noneuclid.layers import Activation, Lift, MobiusLinear
+from noneuclid.layers import Activation, Lift, MobiusLinear, TangentLayer
 from noneuclid.layers._normal import factors_of
 from noneuclid.manifolds import HomogeneousManifold
 from noneuclid.models.pm_transformer.options import Options
@@ -56,7 +56,10 @@ class JetEmbedding(nn.Module):
         parts = []
         steps = zip(self.maps, self.lifts, self.activations, self.ends, strict=True)
         for euclidean, lift, activation, end in steps:
-            c = activation.tangent(lift.tangent(euclidean(token)))
-            parts.append(end.tangent(c))
+            c = euclidean(token)
+            for layer in (lift, activation, end):
+                assert isinstance(layer, TangentLayer)
+                c = layer.tangent(c)
+            parts.append(c)
         c = torch.cat(parts, dim=-1)
         return c if self.coupling is None else self.coupling.tangent(c)

@@ -8,6 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from noneuclid.layers import FactorCoupling, InterManifoldAttention, TangentLayer
+from noneuclid.layers.attention._heads import Split as Cut
+from noneuclid.layers.attention._scores import Score
+from noneuclid.layers.residual import Kind
 from noneuclid.manifolds import HomogeneousManifold, Product
 
 COUPLINGS = ("gated", "mean", "sun", "none")
@@ -28,9 +31,9 @@ class Options:
         dropout: of attention weights and feed-forward maps in the particle blocks.
     """
 
-    score: str = "tangent"
-    split: str = "beta"
-    residual: str = "mobius"
+    score: Score = "tangent"
+    split: Cut = "beta"
+    residual: Kind = "mobius"
     coupling: str = "gated"
     coupling_period: int = 2
     activation: Callable[[Tensor], Tensor] = F.gelu

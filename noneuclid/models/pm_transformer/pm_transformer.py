@@ -1,12 +1,13 @@
 """PM-Transformer: a particle transformer whose tokens live on a product of manifolds."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from noneuclid.layers import Classifier, Lift, make_classifier
+from noneuclid.layers import Classifier, Lift, TangentLayer, make_classifier
 from noneuclid.layers._normal import from_normal, to_normal
 from noneuclid.manifolds import HomogeneousManifold, ManifoldParameter, Product, manifold
 from noneuclid.models._budget import count_parameters
@@ -124,11 +125,11 @@ class PMTransformer(nn.Module):
         ]
         self.blocks = nn.ModuleList(blocks[: sizes.layers])
         self.class_blocks = nn.ModuleList(blocks[sizes.layers :])
-        self.couplings = nn.ModuleDict()
+        self.couplings: Mapping[str, TangentLayer] = nn.ModuleDict()  # type: ignore[assignment]
         for i in range(options.coupling_period - 1, sizes.layers, options.coupling_period):
             coupling = options.coupling_of(space, **where)
             if coupling is not None:
-                self.couplings[str(i)] = coupling
+                self.couplings[str(i)] = coupling  # type: ignore[index]
         noise = nn.init.trunc_normal_(torch.empty(1, space.dim, **where), std=_TOKEN)
         self.token = ManifoldParameter(from_normal(space, noise), space)
 
