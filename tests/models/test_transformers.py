@@ -178,7 +178,7 @@ def test_learns(signature: str) -> None:
         {"head": "prototype"},
         {"activation": torch.relu, "dropout": 0.1},
     ],
-    ids=str,
+    ids=lambda choices: ", ".join(choices),
 )
 def test_every_choice(choices: dict) -> None:
     """The ablations build, run and train a step."""
