@@ -85,7 +85,7 @@ def test_points_between_layers_that_prefer_them() -> None:
     H = ne.Lorentz(4)
     steps = [Linear(H, H), Linear(H, H), Activation(H, torch.tanh), Linear(H, H), TangentMean(H)]
     chain = Chain(*steps).double()
-    assert chain._on_points() == [True, True, False, False, False]
-    assert Chain(Activation(H, torch.tanh), Linear(H, H))._on_points() == [False, True]
+    assert chain._on_points(True) == [True, True, False, False, False]
+    assert Chain(Activation(H, torch.tanh), Linear(H, H))._on_points(True) == [False, True]
     x = H.random(5, 3, dtype=torch.float64)
     torch.testing.assert_close(chain(x), torch.nn.Sequential(*steps)(x))

@@ -21,7 +21,7 @@ from noneuclid.layers._normal import from_normal, initial_radius, to_normal
 from noneuclid.manifolds import HomogeneousManifold
 
 DEPTH, ROWS, FEATURES = 24, 64, 20
-SIGNATURES = ("E32", "H32(-0.25)", "B32(-4)", "S32(4)", "P32(0.5)", "K32(-2)", "H16 x S16(2) x E16")
+SIGNATURES = ("E32", "H32(-0.25)", "B32(-4)", "S32(4)", "P32(0.5)", "K32(-2)", "H32 x S32(2) x E32")
 RADIUS = (0.1, 10.0)  # in units of min(1, |K|^-1/2), where fresh layers put their outputs
 GRADIENT = (1e-2, 1e2)  # of the first layer's, over that of the last
 

@@ -91,7 +91,7 @@ def test_the_default_for_each_pair() -> None:
         layer = Linear(P, Q, variant=name)
         assert [type(part) for part in layer.parts] == [cls] * 4
         assert Q.check_point(layer(P.random(5))).all()
-    with pytest.raises(ValueError, match="variant must be one of gated, "):
+    with pytest.raises(ValueError, match="variant must be one of busemann, "):
         Linear(P, Q, variant="moebius")
     with pytest.raises(TypeError, match="takes products"):
         SpacelikeLinear(P, Q)

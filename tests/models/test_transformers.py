@@ -136,31 +136,6 @@ def test_presets(preset: str, signature: str) -> None:
         assert abs(count_parameters(model) - parameters) <= 0.02 * parameters
 
 
-def toy(n: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Sets of two kinds that differ in the spread of one feature."""
-    labels = torch.arange(n) % 2
-    features, _, momenta = batch(n, 10)
-    features[..., 0] *= (1 + 1.5 * labels)[:, None]
-    mask = torch.rand(n, 10) < 0.8
-    mask[:, 0] = True
-    return features, mask, momenta, labels
-
-
-@pytest.mark.parametrize("signature", ["E", "H* x E", "S* x K(0)*"])
-def test_learns(signature: str) -> None:
-    """Every geometry, the sphere included, learns a separable set."""
-    *given, labels = toy(256)
-    model = PMTransformer(7, 2, signature, signature, preset="5k")
-    optimizer = RiemannianAdam(model.parameters(), lr=5e-3)
-    for _ in range(50):
-        loss = nn.functional.cross_entropy(model(*given), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    *given, labels = toy(512)
-    assert (model.eval()(*given).argmax(-1) == labels).float().mean() > 0.8
-
-
 @pytest.mark.parametrize(
     "choices",
     [
