@@ -46,6 +46,7 @@ python_use_unqualified_type_names = True
 add_module_names = False
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # fields of a named tuple are members already
 default_role = "code"
 
 # References to names of the package must resolve. Other projects' inventories are on the network,
@@ -57,7 +58,8 @@ nitpick_ignore_regex = [
         r"(torch|numpy|np|scipy|geoopt|torch_geometric|matplotlib|collections|typing|abc|enum|"
         r"pathlib|os|types|nn|F)(\..*)?",
     ),
-    (r"py:class", r"noneuclid\.optim\._(joint|descent)\..*"),  # bases that are not public
+    (r"py:class", r"noneuclid\.(\w+\.)*_.*"),  # bases that are not public
+    (r"py:class", r"noneuclid\.datasets\.jet_features\.Standard"),  # in the signature of a class
     (r"py:class", r"PARAM_LIST"),  # torch.optim.swa_utils, in an inherited signature
     (r"py:.*", r"(.*\.)?(Self|[A-Z])"),  # typing's Self, and type variables of one letter
     (

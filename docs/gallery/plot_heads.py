@@ -6,7 +6,8 @@ The same small encoder, eight numbers wide, with each classifier head of the lib
 the UCI handwritten digits: 1,797 images of 8 x 8 pixels, ten classes. Beside them stand a linear
 head on plain features, of about the same number of parameters, and what needs no training: the
 nearest class mean of the raw pixels. Digits are no hierarchy, so nothing here asks for curvature:
-the question is whether a head trains as well as a flat one.
+the question is whether a head trains as well as a flat one. The training is short, so that this
+page is built in less than a minute.
 """
 
 import matplotlib.pyplot as plt
@@ -31,21 +32,21 @@ def split(seed: int) -> list[torch.Tensor]:
 
 def model(space: str, head: str) -> nn.Module:
     """Return the encoder with a head on a space."""
-    manifold = ne.manifold(f"{space}{WIDTH}")
+    manifold = ne.manifold(space)
     end = Drop(manifold, CLASSES)
     if head != "linear":
         end = make_classifier(manifold, CLASSES, head=head)
     return nn.Sequential(nn.Linear(64, 32), nn.ReLU(), Lift(32, manifold), end)
 
 
-def accuracy(space: str, head: str, seed: int, epochs: int = 40) -> float:
+def accuracy(space: str, head: str, seed: int, epochs: int = 25) -> float:
     """Train and return the share of right answers on the test half."""
     x, x_test, y, y_test = split(seed)
     torch.manual_seed(seed)
     net = model(space, head)
-    optimizer = RiemannianAdam(net.parameters(), lr=0.01)
+    optimizer = RiemannianAdam(net.parameters(), lr=0.02)
     for _ in range(epochs):
-        for index in torch.randperm(len(x)).split(64):
+        for index in torch.randperm(len(x)).split(225):
             loss = nn.functional.cross_entropy(net(x[index]), y[index])
             optimizer.zero_grad()
             loss.backward()
@@ -62,13 +63,16 @@ def floor(seed: int) -> float:
 
 
 # %%
-# Mean and standard deviation over three splits and seeds.
-ROWS = [("E", "linear")]
-ROWS += [(space, head) for head in ("hyperplane", "busemann", "prototype") for space in "HBK"]
-ROWS += [("S", "hyperplane"), ("S", "prototype"), ("H", "ideal"), ("B", "ideal")]
+# Mean and standard deviation over three splits and seeds. H8 and B8 are one space in two models:
+# the same start and, to rounding, the same logits. What their rows differ by is what rounding alone
+# makes of a training run; differences between heads that are smaller than that, or than the spread
+# over the seeds, mean nothing. The curvature of K8 starts at 0, flat, and learns.
+E, H, B, S, K = f"E{WIDTH}", f"H{WIDTH}", f"B{WIDTH}", f"S{WIDTH}", f"K{WIDTH}*"
+ROWS = [(E, "linear"), *[(space, "hyperplane") for space in (H, B, S, K)]]
+ROWS += [(H, "busemann"), (H, "prototype"), (S, "prototype"), (H, "ideal")]
 found = {"nearest mean, no training": [floor(seed) for seed in SEEDS]}
 for space, head in ROWS:
-    found[f"{space}{WIDTH} {head}"] = [accuracy(space, head, seed) for seed in SEEDS]
+    found[f"{space} {head}"] = [accuracy(space, head, seed) for seed in SEEDS]
 print(f"{'head':28} accuracy")
 for name, values in found.items():
     spread = torch.tensor(values)

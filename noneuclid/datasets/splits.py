@@ -1,5 +1,6 @@
 """Any folder of jets as streams of training, validation and test jets."""
 
+import math
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,7 +48,7 @@ def open_jets(
         FileNotFoundError: There is nothing at ``path``.
         ImportError: The format needs a package that is not installed (``noneuclid[jets]``).
     """
-    if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-9:
+    if min(fractions) <= 0 or not math.isclose(sum(fractions), 1):
         raise ValueError(f"fractions must be positive and sum to 1, got {fractions}")
     named = named_splits(Path(path))
     if named and "train" not in named:

@@ -250,9 +250,10 @@ class Conv2d(_Convolution):
     """Convolution over an image of points: y = W (x) concat(the points of a patch) (+) b.
 
     Args:
-        manifold_in, manifold_out, stride, padding, dilation, bias, concat, mixing, gain, device,
-            dtype: as for `Conv1d`; sizes are one integer or two.
+        manifold_in, manifold_out: as for `Conv1d`.
         kernel_size: height and width of a patch, of k points in all.
+        stride, padding, dilation: as for `Conv1d`, one integer or two.
+        bias, concat, mixing, gain, device, dtype: as for `Conv1d`.
 
     Shapes: x (B, h, w, S_in), the coordinates in the last axis, mask (B, h, w) bool, True where a
     point is -> (B, h_out, w_out, S_out). What stands in masked places is read as the origin.

@@ -31,19 +31,22 @@ class NeighborLoss(nn.Module):
 
         q(j|i) = k_ij / sum_(l != i) k_il,    loss = mean_i D(p(.|i), q(.|i)),
 
-        kernel           log k
-        "gaussian"       -D^2 / 2
-        "student"        -log(1 + D^2)
-        "exponential"    -D
-        "inner"          -sum_f (1 - cos_K d_f) / (K t_f): the inner product of ambient coordinates
-                         over t, up to a constant (the cosine on the unit sphere, <x, y>_L on the
-                         hyperboloid, -d^2 / 2 t on R^n)
+    | kernel | log k |
+    | --- | --- |
+    | "gaussian" | -D^2 / 2 |
+    | "student" | -log(1 + D^2) |
+    | "exponential" | -D |
+    | "inner" | -sum_f (1 - cos_K d_f) / (K t_f) |
 
-        divergence       D(p, q)
-        "kl"             sum p log(p / q)
-        "tv"             sum |p - q| / 2
-        "jsd"            (KL(p | m) + KL(q | m)) / 2, m = (p + q) / 2
-        "hellinger"      sum (sqrt p - sqrt q)^2 / 2
+    | divergence | D(p, q) |
+    | --- | --- |
+    | "kl" | sum p log(p / q) |
+    | "tv" | sum abs(p - q) / 2 |
+    | "jsd" | (KL(p, m) + KL(q, m)) / 2, m = (p + q) / 2 |
+    | "hellinger" | sum (sqrt p - sqrt q)^2 / 2 |
+
+    "inner" is the inner product of ambient coordinates over t, up to a constant: the cosine on the
+    unit sphere, <x, y>_L on the hyperboloid, -d^2 / 2 t on R^n.
 
     Known losses are members of it, with "kl" up to the constant entropy of p: SimCLR ("inner" on
     the sphere, p from `view_neighbors`), supervised contrastive learning (the same, p from

@@ -24,10 +24,10 @@ from noneuclid.manifolds import HomogeneousManifold
 class MultiheadAttention(TangentLayer):
     """Every point asks all points of a set, and gets their weighted midpoint in return.
 
-    On each factor by itself, with all heads, for points x_i asking x_j:
+    On each factor by itself, with all heads, for points x_i asking x_j, where heads are tangent
+    vectors at the origin o, and as points exp_o of them:
 
-        q_i = W_q log_o x_i + b_q, k_j and v_j likewise, cut into heads: tangent vectors at the
-            origin o, and for the points exp_o of them;
+        q_i = W_q log_o x_i + b_q, k_j and v_j likewise, cut into heads;
         w_ij = softmax over j of (score(q_i, k_j) + bias_ij), 0 where j is hidden from i;
         o_i = log_o of the midpoint of the points v_j with weights w_ij, in each head;
         y_i = exp_o(W_o (heads of o_i together) + b_o).

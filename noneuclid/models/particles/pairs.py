@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from noneuclid.models.particles.masked_norm import MaskedBatchNorm
 
 PAIR_FEATURES = ("ln kT", "ln z", "ln Delta", "ln m^2")
-FLOOR = 1e-8  # what a logarithm reads at least: GeV for kT, GeV^2 for m^2; ParT's own value
+LOWEST = -8 * math.log(10)  # what a logarithm is at least: 1e-8 GeV for kT; ParT's own value
 
 
 def pair_features(momenta: Tensor, first: Tensor, second: Tensor) -> Tensor:
@@ -64,7 +64,8 @@ def _of_pairs(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
     product = masses / torch.where(both > 0, both, 1) + 2 * opening  # E_a E_b - p_a.p_b
     invariant = mass2_a + mass2_b + 2 * product
     values = torch.stack((softer * distance, share, distance, invariant), dim=-1)
-    return torch.where(values > FLOOR, values, FLOOR).log()
+    positive = values > 0
+    return torch.where(positive, torch.where(positive, values, 1).log().clamp(min=LOWEST), LOWEST)
 
 
 class PairEmbedding(nn.Module):

@@ -94,20 +94,25 @@ class PMTransformer(nn.Module):
             if dim is not None or hidden is not None:
                 raise ValueError("give either a preset or a budget, or dim and hidden, not both")
             shape = {"jet_dim": jet_dim, "head": head, **own, **vars(self.sizes)}
-
-            def count(dim: int, hidden: int) -> int:
-                with torch.device("meta"):
-                    sizes: dict[str, Any] = {"dim": dim, "hidden": hidden, **shape}
-                    model = PMTransformer(in_features, classes, particle, jet, **sizes)
-                    return count_parameters(model)
-
-            dim, hidden = fit_transformer(count, budget, self.sizes)
+            what = (in_features, classes, particle, jet)
+            dim, hidden = self._fit(what, budget, shape)
         self.in_features = in_features
         self.signatures = (particle, jet)
         self.space = manifold(particle, dim)
         self.jet_space = manifold(jet, jet_dim or dim)
         self._build_particles(where)
         self._build_jet(classes, hidden or 2 * (dim or self.space.dim), head, where)
+
+    def _fit(
+        self, what: tuple[int, int, str, str], parameters: int, shape: dict[str, Any]
+    ) -> tuple[int, int]:
+        """Return `dim` and `hidden` of the model with that many parameters."""
+
+        def count(dim: int, hidden: int) -> int:
+            with torch.device("meta"):
+                return count_parameters(PMTransformer(*what, dim=dim, hidden=hidden, **shape))
+
+        return fit_transformer(count, parameters, self.sizes)
 
     def _build_particles(self, where: dict[str, Any]) -> None:
         sizes: Sizes = self.sizes
