@@ -22,6 +22,7 @@ from noneuclid.manifolds import (
     Product,
     SpaceForm,
 )
+from noneuclid.manifolds._calling import without_autocast
 from noneuclid.numerics import (
     gap,
     row_dot,
@@ -72,7 +73,7 @@ def busemann_logits(
     _check_shapes(manifold, directions, gains, len(factors))
     dtype = torch.promote_types(torch.promote_types(x.dtype, directions.dtype), gains.dtype)
     x = x.to(working_dtype(dtype))
-    with torch.autocast(x.device.type, enabled=False):
+    with without_autocast(x.device.type):
         if not isinstance(manifold, Product):
             return _logits(manifold, x, directions, gains).to(dtype)
         parts = zip(

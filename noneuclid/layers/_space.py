@@ -57,6 +57,7 @@ def map_points(
 
     There it costs the function and one pass that computes the time entry.
     """
+    manifold._check(x)
     factors = factors_of(manifold)
     widths = [factor.point_shape[0] for factor in factors]
     mapped = []

@@ -41,6 +41,7 @@ class HopePosition(TangentLayer):
 
     def forward(self, x: Tensor, positions: Tensor | None = None) -> Tensor:
         """Turn points (*, n, S)."""
+        self.manifold_in._check(x)
         factors = factors_of(self.manifold_in)
         if not all(isinstance(factor, SpaceForm | Euclidean) for factor in factors):
             return super().forward(x, positions)

@@ -55,6 +55,7 @@ class ClassToken(TangentLayer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map sequences of points (*, n, S) to (*, count + n, S)."""
+        self.manifold_in._check(x)
         return self._in_front(self.tokens, x)
 
     def tangent(self, c: Tensor) -> Tensor:

@@ -62,11 +62,18 @@ class Curvature(nn.Module):
         if learnable:
             self.raw = nn.Parameter(torch.tensor([_raw(value, sign)]))
 
+    def reset_parameters(self) -> None:
+        """Put a learnable K back where it started, as after torch.nn.Module.to_empty."""
+        if self.learnable:
+            nn.init.constant_(self.raw, _raw(self._fixed, self.sign))
+
     def forward(self, device: torch.device | None = None) -> Tensor:
         """Return K as a float64 tensor of shape (1,) on `device` (default: where it lives)."""
         if not self.learnable:
             return torch.full((1,), self._fixed, dtype=torch.float64, device=device)
         raw = self.raw.to(torch.float64)
+        if device is not None and device.type == "meta":  # shapes alone: K may live elsewhere
+            raw = raw.to(device)
         if self.sign == 0:
             return LARGEST * torch.tanh(raw / LARGEST)
         bound = math.log(LARGEST)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:  # the space forms themselves call this file
 STEPS = 12  # Newton steps by default; the worst of 60 000 far configurations needed 8
 _DIFFERENTIATED = 2  # the last steps, which carry the derivatives
 _SOFTEST = 0.01  # a Hessian whose isotropic part is below this is mixed with the identity
+# Radius of a mean, in |K|^-1/2, from which float64 coordinates of points around it differ by
+# rounding alone, which steps would follow outwards until they overflow.
+_FARTHEST = 30.0
 _NEAR = 0.25  # |z| below which the series is used: its first dropped term is < 1e-17 there
 # 2 zeta(2j) / pi^2j for j = 1, 2, ...: the Taylor coefficients of (1 - sqrt z cot sqrt z) / z
 _STIFFNESS = (
@@ -47,11 +50,20 @@ def steps_before(space: SpaceForm, x: Tensor, w: Tensor, steps: int) -> Tensor:
 
 
 def last_steps(space: SpaceForm, x: Tensor, w: Tensor, mean: Tensor, steps: int) -> Tensor:
-    """Return the mean with its derivatives, from the result of `steps_before`."""
+    """Return the mean with its derivatives, from the result of `steps_before`.
+
+    Too far out for Newton steps it is the midpoint.
+    """
     share = _shares(w)
     for _ in range(min(steps, _DIFFERENTIATED)):
         mean = _newton_step(space, x, share, mean)
-    return mean
+    return torch.where(_is_far(space, mean), space._midpoint(x, share, torch.float64), mean)
+
+
+def _is_far(space: SpaceForm, mean: Tensor) -> Tensor:
+    """Tell where a mean is so far out that it stays where it is: (*, S) -> (*, 1)."""
+    square = space._dist02(mean.detach())[..., None]
+    return space._curvature_at(mean).detach() * square < -_FARTHEST * _FARTHEST
 
 
 def _shares(w: Tensor) -> Tensor:
@@ -69,6 +81,8 @@ def _newton_step(space: SpaceForm, x: Tensor, w: Tensor, mean: Tensor) -> Tensor
     too little to matter for the order of convergence or for second derivatives at the mean.
     """
     curvature = space._curvature_at(x)
+    start, far = mean, _is_far(space, mean)
+    mean = torch.where(far, space.origin(dtype=x.dtype, device=x.device), mean)
     place = mean.unsqueeze(-2)
     v = space._to_frame(space._transp0back(place, space._logmap(place, x)))
     z = curvature * row_dot(v, v)
@@ -82,7 +96,8 @@ def _newton_step(space: SpaceForm, x: Tensor, w: Tensor, mean: Tensor) -> Tensor
     step = torch.linalg.solve_ex(hessian, (w * v).sum(-2))[0]
     square = curvature.abs() * row_dot(step, step)
     step = asinck(-square, 1 + square) * step
-    return space._expmap(mean, space._transp0(mean, space._from_frame(step)), x.dtype)
+    moved = space._expmap(mean, space._transp0(mean, space._from_frame(step)), x.dtype)
+    return torch.where(far, start, moved)
 
 
 def _stiffness(z: Tensor) -> Tensor:

@@ -125,7 +125,8 @@ class GeodesicManifold(Manifold):
                 most that far away. It carries no derivative.
 
         Accuracy: coordinates to 1e-6 in float32 and 1e-13 in float64 of their norm, out to radius
-        15 |K|^-1/2, but on the hyperboloid in float64 to 4 eps e^R at radius R if that is more.
+        15 |K|^-1/2, but on the hyperboloid in float64 to 4 eps e^R at radius R if that is more. A
+        mean beyond 30 |K|^-1/2, where coordinates say too little for Newton steps, is `midpoint`.
         """
         if steps < 1:
             raise ValueError(f"frechet_mean needs at least one step, got {steps}")

@@ -8,16 +8,17 @@ from torch import Tensor, nn
 from noneuclid.layers import (
     Activation,
     HopePosition,
-    HTCLinear,
     KernelAttention,
     Layer,
+    Linear,
     MultiheadAttention,
     ResidualSum,
     SpaceLayerNorm,
     TangentLayer,
 )
-from noneuclid.layers._masking import points_only
-from noneuclid.manifolds import HomogeneousManifold
+from noneuclid.layers._masking import coordinates_only, points_only
+from noneuclid.layers._normal import factors_of
+from noneuclid.manifolds import HomogeneousManifold, Product
 from noneuclid.models._checks import check_sizes
 
 Kind = Literal["softmax", "linear"]
@@ -36,20 +37,22 @@ class HyperbolicTransformer(TangentLayer):
     norm ends it.
 
     Args:
-        manifold: where points live: `Lorentz`, a ball, or any other geometry the layers know.
+        manifold: where points live: `Lorentz`, a ball, any other space of constant curvature, or a
+            product, on whose factors the blocks act one by one.
         layers: L.
         heads: of every attention; it divides the dimension.
         ffn_ratio: hidden dimension of the feed-forward maps over the dimension.
         attention: "softmax" or "linear".
         positions: whether a point's place in the sequence turns it (`HopePosition`); without it a
             sequence is a set.
-        dropout: of the weights of softmax attention.
+        dropout: of the weights of softmax attention; the linear one has none.
         device, dtype: of the parameters.
 
     Shapes: (B, n, S), mask (B, n) bool, True where a point is -> (B, n, S).
 
     Raises:
-        ValueError: a size below 1, an unknown attention, heads that do not divide the dimension.
+        ValueError: a size below 1, an unknown attention, dropout without weights, heads that
+            do not divide the dimension.
 
     Initial values: the residuals have gain (2 L)^-1/2, so that points stay near the radius at which
     they come in.
@@ -78,6 +81,8 @@ class HyperbolicTransformer(TangentLayer):
         check_sizes(layers=layers, heads=heads, ffn_ratio=ffn_ratio)
         if attention not in ("softmax", "linear"):
             raise ValueError(f'attention must be "softmax" or "linear", got {attention!r}')
+        if attention == "linear" and dropout:
+            raise ValueError("linear attention forms no weights that dropout could leave out")
         where: dict[str, Any] = {"device": device, "dtype": dtype}
         self.position = HopePosition(manifold) if positions else None
         self.blocks = nn.ModuleList(
@@ -98,6 +103,7 @@ class HyperbolicTransformer(TangentLayer):
 
     def tangent(self, c: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the output's normal coordinates."""
+        c = coordinates_only(c, mask)
         if self.position is not None:
             c = self.position.tangent(c)
         for block in self.blocks:
@@ -123,7 +129,8 @@ class _Block(nn.Module):
         where: dict[str, Any],
     ) -> None:
         super().__init__()
-        wide = space.like(ratio * space.dim)
+        wider = [factor.like(ratio * factor.dim) for factor in factors_of(space)]
+        wide = wider[0] if len(wider) == 1 else Product(*wider)
         self.norm1 = SpaceLayerNorm(space, **where)
         self.attention: TangentLayer
         if attention == "linear":
@@ -134,9 +141,9 @@ class _Block(nn.Module):
             )
         self.sum1 = ResidualSum(space, "lorentz", gain=gain, **where)
         self.norm2 = SpaceLayerNorm(space, **where)
-        self.up = HTCLinear(space, wide, **where)
+        self.up = Linear(space, wide, variant="htc", **where)
         self.activation = Activation(wide, torch.relu)
-        self.down = HTCLinear(wide, space, **where)
+        self.down = Linear(wide, space, variant="htc", **where)
         self.sum2 = ResidualSum(space, "lorentz", gain=gain, **where)
 
     def forward(self, c: Tensor, mask: Tensor | None) -> Tensor:

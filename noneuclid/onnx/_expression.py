@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-FLOAT, DOUBLE, BOOL = 1, 11, 9  # onnx.TensorProto's numbers, which are part of the format
+FLOAT, DOUBLE, BOOL, INT32 = 1, 11, 9, 6  # onnx.TensorProto's numbers, which are part of the format
 
 Value = Any  # an onnx_ir value: the type exists only where the extra is installed
 

@@ -49,11 +49,11 @@ def inputs(found: Case, dtype: torch.dtype) -> tuple[Tensor, dict[str, Any]]:
     m: HomogeneousManifold = found.layer.manifold_in
     if found.slots is None:
         return 0.7 * torch.randn(6, m.dim, dtype=dtype), {}
-    slots = (found.slots,) if isinstance(found.slots, int) else found.slots
-    c = 0.7 * torch.randn(4, *slots, m.dim, dtype=dtype)
+    shape = found.shape(4)
+    c = 0.7 * torch.randn(*shape, m.dim, dtype=dtype)
     if not found.layer.takes_mask:
         return c, {}
-    mask = torch.rand(4, *slots) < 0.7
+    mask = torch.rand(shape) < 0.7
     mask[1], mask[2], mask[3] = False, False, True
     mask[1, 0] = True  # one point, none, all
     return c, {"mask": mask}

@@ -205,6 +205,22 @@ def test_weights(signature, dtype, generator):
     torch.testing.assert_close(manifold.frechet_mean(x, 8 * w), mean)
 
 
+@pytest.mark.parametrize("radius", [30.0, 40.0, 100.0, 300.0])
+@pytest.mark.parametrize("signature", ["H3", "H3(-100)*", "B3", "K3(-1)*", "S3"])
+def test_finite_however_far_out(signature, radius, dtype):
+    """Of equal points, whose mean lies out there, and of two bundles on either side."""
+    m = ne.manifold(signature)
+    direction = torch.tensor([0.6, -0.48, 0.64], dtype=dtype)
+    c = radius * abs(float(m.curvature)) ** -0.5 * direction
+    for rows in (c.expand(4, 3), torch.stack([c, c, c, -c])):
+        with torch.no_grad():
+            x = m.expmap0(m.from_frame(rows))
+        x.requires_grad_()
+        mean = m.frechet_mean(x)
+        assert m.check_point(mean)
+        assert torch.isfinite(torch.autograd.grad(mean.sum(), x)[0]).all()
+
+
 def test_products_go_factor_by_factor(generator):
     P = ne.manifold("H2 x S2 x E2")
     x = P.random(4, generator=generator)

@@ -95,3 +95,25 @@ def test_constants_keep_their_digits():
     values = session.run(None, {session.get_inputs()[0].name: x.numpy()})
     for value, expected in zip(values, Constants()(x), strict=True):
         torch.testing.assert_close(torch.from_numpy(value), expected, rtol=1e-15, atol=0)
+
+
+class Parts(nn.Module):
+    """Mantissa and exponent, and the number put together again."""
+
+    def forward(self, x):
+        mantissa, exponent = torch.frexp(x)
+        return mantissa, exponent, torch.ldexp(mantissa, exponent)
+
+
+def test_frexp():
+    """Exact next to powers of two, where a logarithm rounds across them, and at 0."""
+    powers = 2.0 ** torch.arange(-300, 300, dtype=torch.float64)
+    x = torch.cat(
+        [powers, torch.nextafter(powers, 2 * powers), torch.nextafter(powers, powers / 2)]
+    )
+    x = torch.cat([x, -x, torch.zeros(1, dtype=torch.float64)])
+    program = noneuclid.onnx.export(Parts().eval(), (x,), verbose=False)
+    session = onnxruntime.InferenceSession(program.model_proto.SerializeToString())
+    values = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    for value, expected in zip(values, Parts()(x), strict=True):
+        assert torch.from_numpy(value).equal(expected)

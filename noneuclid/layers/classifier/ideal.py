@@ -53,13 +53,15 @@ class IdealPrototypeClassifier(Classifier):
     ) -> None:
         super().__init__(manifold, classes, clip)
         self.log_scale = nn.Parameter(torch.empty(1, device=device, dtype=dtype))
-        directions = separated_directions(classes, manifold.dim).to(self.log_scale)
+        directions = torch.empty(classes, manifold.dim, device=device, dtype=dtype)
         self.register_buffer("direction", directions)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Set s to 1."""
+        """Set s to 1 and spread the directions."""
         nn.init.zeros_(self.log_scale)
+        with torch.device("cpu"):  # the same ones wherever they are wanted
+            self.direction.copy_(separated_directions(self.classes, self.manifold_in.dim))
 
     def logits(self, x: Tensor) -> Tensor:
         """Return -s B."""

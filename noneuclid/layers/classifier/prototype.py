@@ -60,6 +60,7 @@ class PrototypeClassifier(Classifier):
     def logits(self, x: Tensor) -> Tensor:
         """Return -s d or -s d^2."""
         space = self.manifold_in
+        space._check(x)
         rows = x.reshape(-1, *space.point_shape)
         distances = space.cdist(rows, self.prototypes)
         distances = distances.reshape(*x.shape[: -len(space.point_shape)], self.classes)

@@ -37,11 +37,20 @@ class MaskedBatchNorm(nn.Module):
         super().__init__()
         where: dict[str, Any] = {"device": device, "dtype": dtype}
         self.eps, self.momentum = eps, momentum
-        self.weight = nn.Parameter(torch.ones(width, **where))
-        self.bias = nn.Parameter(torch.zeros(width, **where))
-        self.register_buffer("running_mean", torch.zeros(width, **where))
-        self.register_buffer("running_var", torch.ones(width, **where))
-        self.register_buffer("num_batches_tracked", torch.zeros((), dtype=torch.int64))
+        self.weight = nn.Parameter(torch.empty(width, **where))
+        self.bias = nn.Parameter(torch.empty(width, **where))
+        self.register_buffer("running_mean", torch.empty(width, **where))
+        self.register_buffer("running_var", torch.empty(width, **where))
+        count = torch.empty((), dtype=torch.int64, device=device)
+        self.register_buffer("num_batches_tracked", count)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Start as the identity on features of zero mean and unit variance."""
+        for ones in (self.weight, self.running_var):
+            nn.init.ones_(ones)
+        for zeros in (self.bias, self.running_mean, self.num_batches_tracked):
+            nn.init.zeros_(zeros)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Normalise by the statistics of this batch in training, by running ones else."""

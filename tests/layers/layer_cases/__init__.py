@@ -20,7 +20,7 @@ from layer_cases import (
     residual,
     token,
 )
-from layer_cases.case import Builder, Case, coordinates, points
+from layer_cases.case import Builder, Case, anywhere, coordinates, points
 from noneuclid.layers import Layer
 
 CASES: dict[tuple[type[Layer], str], Builder] = {
@@ -40,4 +40,4 @@ CASES: dict[tuple[type[Layer], str], Builder] = {
     **token.CASES,
 }
 
-__all__ = ["CASES", "Builder", "Case", "coordinates", "points"]
+__all__ = ["CASES", "Builder", "Case", "anywhere", "coordinates", "points"]

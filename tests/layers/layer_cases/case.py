@@ -7,7 +7,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from noneuclid.layers import Layer
-from noneuclid.manifolds import HomogeneousManifold, Lorentz, Product, Sphere, Stereographic
+from noneuclid.manifolds import (
+    HomogeneousManifold,
+    Lorentz,
+    Product,
+    Sphere,
+    Stereographic,
+    manifold,
+)
 
 
 @dataclass(frozen=True)
@@ -29,9 +36,21 @@ class Case:
     slots: int | tuple[int, ...] | None = None
     claims: dict[str, Any] = field(default_factory=dict)
 
+    def shape(self, rows: int) -> tuple[int, ...]:
+        """Return the shape of `rows` inputs, without the axis of coordinates."""
+        if self.slots is None:
+            return (rows,)
+        return (rows, *((self.slots,) if isinstance(self.slots, int) else self.slots))
+
 
 # A builder gives the case of its layer on a manifold, or None if the layer does not live there.
 Builder = Callable[[HomogeneousManifold], Case | None]
+
+
+def anywhere(build: Builder) -> Case:
+    """Return the case on the first that will do of some manifolds with a learned curvature."""
+    built = (build(manifold(text)) for text in ("H3* x E2", "B4(-1.3)*", "H4(-0.7)*", "K4(0)*"))
+    return next(case for case in built if case is not None)
 
 
 def coordinates(manifold: HomogeneousManifold, x: Tensor) -> Tensor:
