@@ -59,10 +59,14 @@ def step(module: nn.Module, inputs: tuple[Any, ...]) -> Callable[[], None]:
 
 
 def kept(module: nn.Module, inputs: tuple[Any, ...]) -> int:
-    """Return the bytes that autograd keeps for the backward pass of the eager module."""
+    """Return the bytes there are between forward and backward of the eager module.
+
+    Arguments, result, and what autograd keeps; a flat linear map keeps nothing of its own.
+    """
     first = inputs[0].detach().clone().requires_grad_()
     known = [first, *inputs[1:], *module.parameters(), *module.buffers()]
-    return kept_bytes(lambda: module(first, *inputs[1:]), known)
+    inner = kept_bytes(lambda: module(first, *inputs[1:]), known)
+    return inner + sum(t.nbytes for t in (*inputs, module(first, *inputs[1:]).detach()))
 
 
 def measure(pair: Pair, effort: Effort, compiled: bool) -> Row:
@@ -72,7 +76,7 @@ def measure(pair: Pair, effort: Effort, compiled: bool) -> Row:
     x, y = pair.curved_inputs(), pair.flat_inputs()
     memory = kept(curved, x), kept(flat, y)
     calls = {"layer": step(curved, x), "twin": step(flat, y)}
-    row: Row = {"bar": pair.bar, "kept": memory[0] / max(1, memory[1])}
+    row: Row = {"bar": pair.bar, "kept": memory[0] / memory[1]}
     row["eager"] = list(ratios(take_turns(calls, effort, processor_seconds, {}), "twin")["layer"])
     if compiled:
         torch.compiler.reset()

@@ -8,8 +8,9 @@ Row = dict[str, Any]
 HOW = f"""\
 Each number is the processor time of forward and backward over that of the Euclidean twin in
 `torch.nn`, both eager or both compiled (`torch.compile(fullgraph=True)`), in float32 on one thread;
-layer and twin take turns, *median (quartiles)* over the rounds. Kept is what autograd holds for the
-backward pass of the eager layer over what it holds for the twin, arguments and parameters aside.
+layer and twin take turns, *median (quartiles)* over the rounds. Kept is what there is between
+forward and backward of the eager layer, over that of the twin: arguments, result, and what autograd
+holds; parameters aside.
 
 - Layers of single points: {ROWS} points of dimension {WIDTH}; `Linear` to dimension {WIDTH},
   heads to 10 classes.

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from noneuclid.layers._ambient import to_ambient
 from noneuclid.layers._trigonometry import UNBEND
 from noneuclid.manifolds import GyrovectorSpace, Lorentz, SpaceForm
 from noneuclid.manifolds import _lorentz_formulas as lorentz
@@ -15,7 +16,13 @@ _LARGEST = 300.0  # radius, in units of |K|^-1/2, beyond which a point is read a
 def translated(manifold: SpaceForm, c: Tensor, b: Tensor, *, writes: bool = False) -> Tensor:
     """Return the normal coordinates of exp_o(c) (+) exp_o(b), or (`writes`) the point itself."""
     working = working_dtype(c.dtype)
-    given, scalars = (c.to(working), b.to(working)), (manifold.curvature(c.device),)
+    scalars: tuple[Tensor, ...] = (manifold.curvature(c.device),)
+    if b.dim() == 1 and torch.compiler.is_compiling():
+        # One point for all rows: what depends on it alone is computed once. Not in eager mode,
+        # where a dozen small operations cost more than they save.
+        b, time = to_ambient(manifold, b.double())
+        scalars = (*scalars, time)
+    given = (c.to(working), b.to(working))
     if not writes:
         result = compute(_translated, scalars, given, sign=manifold.curvature_sign)
     elif isinstance(manifold, Lorentz):
@@ -27,12 +34,20 @@ def translated(manifold: SpaceForm, c: Tensor, b: Tensor, *, writes: bool = Fals
     return result.to(c.dtype)
 
 
-def _sum(K: Tensor, c: Tensor, b: Tensor, sign: int) -> tuple[Row, Tensor, Tensor]:
-    """Return X = p c + S' b, |X|^2 and T = cos_y of `translate`."""
+def _sum(K: Tensor, given: tuple[Tensor, ...], sign: int) -> tuple[Row, Tensor, Tensor]:
+    """Return X = p c + S' b, |X|^2 and T = cos_y of `translate`.
+
+    Args:
+        K: curvature.
+        given: c and b; or C' and the rows c and S' b.
+        sign: that K must have.
+    """
+    *time, c, b = given
     C, B = rows(c, b)
     cc, cb, bb = dots((C, C), (C, B), (B, B))
     z = K * cc
-    (cosine, sine), (b_cosine, b_sine) = (turn(w, _LARGEST, sign) for w in (z, K * bb))
+    cosine, sine = turn(z, _LARGEST, sign)
+    b_cosine, b_sine = (time[0], 1.0) if time else turn(K * bb, _LARGEST, sign)
     bend = sine * sine / (1 + cosine)
     if sign >= 0:  # S^2 / (1 + C) = (1 - C) / z: the first cancels at the antipode, not near 0
         beyond = z > 1
@@ -44,27 +59,27 @@ def _sum(K: Tensor, c: Tensor, b: Tensor, sign: int) -> tuple[Row, Tensor, Tenso
     return on_c * C + b_sine * B, square, cosine * b_cosine - sine * pull
 
 
-def _translated(K: Tensor, c: Tensor, b: Tensor, sign: int) -> Tensor:
+def _translated(K: Tensor, *given: Tensor, sign: int) -> Tensor:
     """Return X theta / sin theta with cos theta = T."""
-    X, square, cosine = _sum(K, c, b, sign)
-    return (UNBEND[sign](cosine, K * square) * X).to(c.dtype)
+    X, square, cosine = _sum(K, given, sign)
+    return (UNBEND[sign](cosine, K * square) * X).to(given[-1].dtype)
 
 
-def _on_hyperboloid(K: Tensor, c: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
-    X, square, _ = _sum(K, c, b, -1)
-    return lorentz._written(K, X, (c.dtype, dtype), square)
+def _on_hyperboloid(K: Tensor, *given: Tensor, dtype: torch.dtype) -> Tensor:
+    X, square, _ = _sum(K, given, -1)
+    return lorentz._written(K, X, (given[-1].dtype, dtype), square)
 
 
-def _on_sphere(K: Tensor, c: Tensor, b: Tensor) -> Tensor:
-    X, _, cosine = _sum(K, c, b, 1)
-    return joined(cosine / K.sqrt(), X.to(c.dtype))
+def _on_sphere(K: Tensor, *given: Tensor) -> Tensor:
+    X, _, cosine = _sum(K, given, 1)
+    return joined(cosine / K.sqrt(), X.to(given[-1].dtype))
 
 
-def _stereographic(K: Tensor, c: Tensor, b: Tensor, model: Model, dtype: torch.dtype) -> Tensor:
+def _stereographic(K: Tensor, *given: Tensor, model: Model, dtype: torch.dtype) -> Tensor:
     """Return X / (1 + T), whose gap is 2 / (1 + T)."""
-    X, _, cosine = _sum(K, c, b, model.sign)
+    X, _, cosine = _sum(K, given, model.sign)
     whole = 1 + cosine
     if model.sign >= 0:
-        whole = away_from_zero(whole, torch.ones_like(whole), c.dtype)
+        whole = away_from_zero(whole, torch.ones_like(whole), given[-1].dtype)
     nothing = torch.zeros_like(whole)
-    return written(K, X / whole, 2 / whole, model, (c.dtype, dtype), rounded=nothing)
+    return written(K, X / whole, 2 / whole, model, (given[-1].dtype, dtype), rounded=nothing)

@@ -159,10 +159,9 @@ class MultiheadAttention(TangentLayer):
     ) -> Tensor:
         """Return w: (B, heads, Q, N), and (B, factors, heads, Q, N) on a product."""
         c, context = self._normal(x, context, mask)
-        pieces, seen = self._pieces(c, context, mask, bias, causal)
-        tables = [
-            part.weights(*piece, seen) for part, piece in zip(self.parts, pieces, strict=True)
-        ]
+        seen = self._visible(c, context, mask, bias, causal)
+        pieces = zip(self.parts, self._pieces(c, context), strict=True)
+        tables = [part.weights(*piece, seen) for part, piece in pieces]
         return tables[0] if len(tables) == 1 else torch.stack(tables, dim=1)
 
     def _normal(
@@ -181,31 +180,41 @@ class MultiheadAttention(TangentLayer):
         bias: Tensor | None,
         causal: bool,
     ) -> Tensor:
-        pieces, seen = self._pieces(c, context, mask, bias, causal)
+        return self.attend(c, context, self._visible(c, context, mask, bias, causal))
+
+    def attend(self, c: Tensor, context: Tensor | None, seen: Visible) -> Tensor:
+        """Return what `tangent` does, when it is known what each query sees.
+
+        Layers one after another that share a mask and a bias need them in this form once. Both
+        sets are finite in masked places too.
+        """
+        pieces = self._pieces(c, context)
         outputs = [part(*piece, seen) for part, piece in zip(self.parts, pieces, strict=True)]
         y = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
         return principal(self.manifold_out, y)
 
-    def _pieces(
+    def _visible(
         self,
         c: Tensor,
         context: Tensor | None,
         mask: Tensor | None,
         bias: Tensor | None,
         causal: bool,
-    ) -> tuple[list[tuple[Tensor, Tensor | None]], Visible]:
-        """Return (coordinates, context) of every factor, and which keys each query sees."""
+    ) -> Visible:
+        """Return which keys each query sees."""
         asked = c if context is None else context
         if c.dim() != 3 or asked.dim() != 3:
             raise ValueError(
                 "attention is between sets of points (B, n, S), got shapes"
                 f" {tuple(c.shape)} and {tuple(asked.shape)}"
             )
-        shape = (c.shape[0], c.shape[1], asked.shape[1])
-        seen = visible(shape, mask, bias, causal, c)
+        return visible((c.shape[0], c.shape[1], asked.shape[1]), mask, bias, causal, c)
+
+    def _pieces(self, c: Tensor, context: Tensor | None) -> list[tuple[Tensor, Tensor | None]]:
+        """Return (coordinates, context) of every factor."""
         own = c.split(self.dims, dim=-1)
         theirs = [None] * len(own) if context is None else context.split(self.dims, dim=-1)
-        return list(zip(own, theirs, strict=True)), seen
+        return list(zip(own, theirs, strict=True))
 
     def flat_parameters(self) -> dict[str, Tensor]:
         """Return torch.nn.MultiheadAttention's; on a product those of factor i start with `i.`."""

@@ -6,9 +6,10 @@ from torch import Tensor, nn
 
 from noneuclid.layers._ambient import from_ambient, to_ambient
 from noneuclid.layers._base import TangentLayer
-from noneuclid.layers._normal import factors_of, from_normal, initial_radius, principal
+from noneuclid.layers._normal import factors_of, initial_radius, principal, translate
 from noneuclid.layers.linear import MobiusLinear
 from noneuclid.manifolds import Product
+from noneuclid.numerics import safe_norm
 
 
 class InterManifoldAttention(TangentLayer):
@@ -128,11 +129,11 @@ class InterManifoldAttention(TangentLayer):
             if isinstance(linear, MobiusLinear)
         ]
         factors = factors_of(self.manifold_out)
-        distances = [
-            factor.dist(from_normal(factor, part), from_normal(factor, target))
+        distances = [  # d(x, p) = d(o, -x (+) p)
+            safe_norm(translate(factor, -part, target))
             for factor, part, target in zip(factors, parts, targets, strict=True)
         ]
-        shares = torch.softmax(torch.stack(distances, dim=-1), dim=-1).split(1, dim=-1)
+        shares = torch.softmax(torch.cat(distances, dim=-1), dim=-1).split(1, dim=-1)
         moved = []
         for factor, part, target, share in zip(factors, parts, targets, shares, strict=True):
             (X, T), (Y, U) = to_ambient(factor, part), to_ambient(factor, target)

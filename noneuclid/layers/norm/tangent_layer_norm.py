@@ -55,15 +55,19 @@ class TangentLayerNorm(TangentLayer):
                 part.copy_(initial_radius(factor, part.device) / factor.dim**0.5)
 
     def tangent(self, c: Tensor) -> Tensor:
-        """Return LN(c), factor by factor."""
+        """Return LN(c), factor by factor; factors of one dimension in one pass."""
+        if len(set(self.dims)) == 1:
+            rows = c.unflatten(-1, (len(self.dims), -1))
+            normed = F.layer_norm(rows, rows.shape[-1:], eps=self.eps).flatten(-2)
+            return principal(self.manifold_out, torch.addcmul(self.bias, normed, self.weight))
         parts = zip(
             c.split(self.dims, dim=-1),
             self.weight.split(self.dims),
             self.bias.split(self.dims),
             strict=True,
         )
-        normed = [F.layer_norm(part, w.shape, w, b, self.eps) for part, w, b in parts]
-        return principal(self.manifold_out, torch.cat(normed, dim=-1))
+        outputs = [F.layer_norm(part, w.shape, w, b, self.eps) for part, w, b in parts]
+        return principal(self.manifold_out, torch.cat(outputs, dim=-1))
 
     def flat_parameters(self) -> dict[str, Tensor]:
         """Return weight and bias, to be split over the factors."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from noneuclid.layers import MultiheadAttention, ResidualSum, TangentLayerNorm
 from noneuclid.layers._normal import factors_of, initial_radius
+from noneuclid.layers.attention._visible import Visible
 from noneuclid.manifolds import HomogeneousManifold
 from noneuclid.models.pm_transformer.feed_forward import FeedForward
 from noneuclid.models.pm_transformer.options import Options
@@ -28,8 +29,7 @@ class Block(nn.Module):
         dropout: of attention weights and feed-forward maps.
         gain: initial weight of what a residual adds.
 
-    Shapes: c (B, Q, dim), context (B, N, dim) or None, mask (B, N) bool, bias (B, heads, Q, N)
-    -> (B, Q, dim).
+    Shapes: c (B, Q, dim), context (B, N, dim) or None -> (B, Q, dim).
 
     Initial values: those of the layers, but for queries and keys, sqrt(dim) / radius larger: a norm
     puts tokens at radius min(1, |K|^-1/2), where scores of orthogonal maps would hardly differ.
@@ -65,18 +65,11 @@ class Block(nn.Module):
             gain = math.sqrt(factor.dim) / initial_radius(factor, part.in_proj_weight.device)
             part.in_proj_weight[: 2 * factor.dim].mul_(gain)
 
-    def forward(
-        self,
-        c: Tensor,
-        context: Tensor | None = None,
-        mask: Tensor | None = None,
-        bias: Tensor | None = None,
-    ) -> Tensor:
-        """Return the tokens after both halves."""
+    def forward(self, c: Tensor, context: Tensor | None, seen: Visible) -> Tensor:
+        """Return the tokens after both halves; `seen` tells which tokens each one asks."""
         if context is None:
-            given = self.attention.tangent(self.norm1.tangent(c), mask=mask, bias=bias)
+            given = self.attention.attend(self.norm1.tangent(c), None, seen)
         else:
-            asked = self.norm1.tangent(context)
-            given = self.attention.tangent(c, asked, mask=mask, bias=bias)
+            given = self.attention.attend(c, self.norm1.tangent(context), seen)
         c = self.residual1.tangent(c, given)
         return self.residual2.tangent(c, self.ffn(self.norm2.tangent(c)))

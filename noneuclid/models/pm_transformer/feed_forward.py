@@ -1,6 +1,7 @@
 """The feed-forward maps of a block, in normal coordinates."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -48,11 +49,21 @@ class FeedForward(nn.Module):
                 nn.init.zeros_(step.bias)
 
     def forward(self, c: Tensor) -> Tensor:
-        """Return the coordinates of the output."""
-        parts = [
-            second(self.dropout(self.activation(first(part))))
-            for part, first, second in zip(
-                c.split(self.dims, dim=-1), self.up, self.down, strict=True
-            )
-        ]
-        return principal(self.space, torch.cat(parts, dim=-1) if len(parts) > 1 else parts[0])
+        """Return the coordinates of the output; factors of one dimension go in one product."""
+        if len(self.dims) == 1 or len(set(self.dims)) > 1:
+            parts = zip(c.split(self.dims, dim=-1), self.up, self.down, strict=True)
+            outputs = [second(self._between(first(part))) for part, first, second in parts]
+            return principal(self.space, torch.cat(outputs, dim=-1))
+        rows = c.reshape(-1, len(self.dims), self.dims[0]).transpose(0, 1)
+        rows = _side_by_side(self.down, self._between(_side_by_side(self.up, rows)))
+        return principal(self.space, rows.transpose(0, 1).reshape(c.shape))
+
+    def _between(self, hidden: Tensor) -> Tensor:
+        return self.dropout(self.activation(hidden))
+
+
+def _side_by_side(maps: Iterable[nn.Module], rows: Tensor) -> Tensor:
+    """Return each map of its rows: (factors, n, width in) -> (factors, n, width out)."""
+    pairs = [(each.weight, each.bias) for each in maps if isinstance(each, nn.Linear)]
+    weights, biases = (torch.stack(each) for each in zip(*pairs, strict=True))
+    return torch.baddbmm(biases[:, None], rows, weights.mT)

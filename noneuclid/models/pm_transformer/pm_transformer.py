@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from noneuclid.layers import Classifier, Lift, TangentLayer, make_classifier
 from noneuclid.layers._normal import from_normal, to_normal
+from noneuclid.layers.attention._visible import visible
 from noneuclid.manifolds import HomogeneousManifold, ManifoldParameter, Product, manifold
 from noneuclid.models._budget import count_parameters
 from noneuclid.models._checks import check_sizes, without_padding
@@ -173,14 +174,17 @@ class PMTransformer(nn.Module):
     ) -> Tensor:
         """Return the jets' tokens, normal coordinates on the particles' manifold: (B, dim)."""
         c, mask, bias = self._tokens(features, mask, momenta)
+        count, places = c.shape[:2]
+        seen = visible((count, places, places), mask, bias, False, c)
         for i, block in enumerate(self.blocks):
-            c = block(c, None, mask, bias)
+            c = block(c, None, seen)
             if str(i) in self.couplings:
                 c = self.couplings[str(i)].tangent(c)
-        token = to_normal(self.space, self.token).to(c.dtype).expand(len(c), 1, -1)
+        token = to_normal(self.space, self.token).to(c.dtype).expand(count, 1, -1)
         here = None if mask is None else F.pad(mask, (1, 0), value=True)
+        seen = visible((count, 1, places + 1), here, None, False, c)
         for block in self.class_blocks:
-            token = block(token, torch.cat([token, c], dim=1), here)
+            token = block(token, torch.cat([token, c], dim=1), seen)
         return token[:, 0]
 
     def _tokens(
