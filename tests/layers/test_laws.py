@@ -29,7 +29,8 @@ SIGNATURES = {
     "H2 x S3 x K2": "H2 x S3(0.5)* x K2(0)*",
 }
 COMPILED = {"H4(-0.7)*", "H3* x E2"}
-# Where further variants of a layer are held to the laws by every run; `make slow` has the rest.
+# What every run holds to the laws: the first variant of a layer everywhere, in float32 on these
+# manifolds alone; its further variants on these manifolds. `make slow` has the rest.
 CORE = {"H4", "S4", "K4 flat", "H3 x E2"}
 INTERFACES = {Layer, TangentLayer, Classifier}
 PUBLIC = [
@@ -60,19 +61,25 @@ def inputs(found: Case, dtype: torch.dtype) -> tuple[Tensor, dict[str, Any]]:
 
 
 def every_case_and_manifold() -> Iterator[ParameterSet]:
-    """Give (builder, signature, whether to compile) for each case and manifold."""
+    """Give (builder, signature, dtype, whether to compile) for each case and manifold."""
     seen = set()
     for (cls, variant), build in CASES.items():
         is_first, name = cls not in seen, f"{cls.__name__} {variant}".strip()
         seen.add(cls)
         for label, signature in SIGNATURES.items():
-            compiled = signature in COMPILED and (is_first or label == "H3 x E2")
-            marks = [] if is_first or label in CORE else [pytest.mark.slow]
-            yield pytest.param(build, signature, compiled, id=f"{name}-{label}", marks=marks)
+            for dtype in (torch.float32, torch.float64):
+                is_single = dtype == torch.float32
+                is_compiled = signature in COMPILED and (is_first or label == "H3 x E2")
+                is_quick = label in CORE or (is_first and not is_single)
+                yield pytest.param(
+                    *(build, signature, dtype, is_single and is_compiled),
+                    id=f"{name}-{label}-{'float32' if is_single else 'float64'}",
+                    marks=[] if is_quick else [pytest.mark.slow],
+                )
 
 
-@pytest.mark.parametrize(("build", "signature", "compiled"), [*every_case_and_manifold()])
-def test_laws(build: Builder, signature: str, compiled: bool, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize(("build", "signature", "dtype", "compiled"), [*every_case_and_manifold()])
+def test_laws(build: Builder, signature: str, dtype: torch.dtype, compiled: bool) -> None:
     """Every public layer keeps every law on every kind of manifold."""
     found = build(ne.manifold(signature))
     if found is None:
@@ -80,7 +87,6 @@ def test_laws(build: Builder, signature: str, compiled: bool, dtype: torch.dtype
     c, extra = inputs(found, dtype)
     with torch.no_grad():
         x = points(found.layer.manifold_in.to(dtype), c)
-    compiled = compiled and dtype == torch.float32
     laws = {"twin": found.twin, "oracle": found.oracle, "compiled": compiled}
     check_layer(found.layer, x, **{**laws, **extra, **found.claims})
 
