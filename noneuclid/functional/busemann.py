@@ -12,17 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from noneuclid.functional._per_class import logits_per_class
 from noneuclid.functional._signed_distance import _is_transformed
-from noneuclid.functional.hyperplane import _factors, hyperplane_logits
+from noneuclid.functional.hyperplane import hyperplane_logits
 from noneuclid.manifolds import (
     Euclidean,
     GyrovectorSpace,
     HomogeneousManifold,
     Lorentz,
-    Product,
     SpaceForm,
 )
-from noneuclid.manifolds._calling import without_autocast
 from noneuclid.numerics import (
     gap,
     row_dot,
@@ -31,7 +30,6 @@ from noneuclid.numerics import (
     safe_sqrt,
     wide,
     with_derivative_of,
-    working_dtype,
 )
 from noneuclid.numerics.pairs import direct_distances
 
@@ -68,38 +66,8 @@ def busemann_logits(
     what rounding them leaves.
     Source: [chen2026hyperbolic], the Busemann multinomial regression.
     """
-    manifold._check(x)
-    factors = _factors(manifold)
-    _check_shapes(manifold, directions, gains, len(factors))
-    dtype = torch.promote_types(torch.promote_types(x.dtype, directions.dtype), gains.dtype)
-    x = x.to(working_dtype(dtype))
-    with without_autocast(x.device.type):
-        if not isinstance(manifold, Product):
-            return _logits(manifold, x, directions, gains).to(dtype)
-        parts = zip(
-            factors,
-            x.split([f.point_shape[0] for f in factors], dim=-1),
-            directions.split([f.dim for f in factors], dim=-1),
-            gains.unbind(-1),
-            strict=True,
-        )
-        return torch.stack([_logits(*part) for part in parts]).sum(0).to(dtype)
-
-
-def _check_shapes(
-    manifold: HomogeneousManifold, directions: Tensor, gains: Tensor, factors: int
-) -> None:
-    if directions.dim() != 2 or directions.shape[1] != manifold.dim:
-        raise ValueError(
-            f"busemann_logits expects directions of shape (classes, {manifold.dim}), got"
-            f" {tuple(directions.shape)}"
-        )
-    classes = directions.shape[0]
-    expected = (classes, factors) if isinstance(manifold, Product) else (classes,)
-    if tuple(gains.shape) != expected:
-        raise ValueError(
-            f"busemann_logits expects gains of shape {expected}, got {tuple(gains.shape)}"
-        )
+    names = ("busemann_logits", "directions", "gains")
+    return logits_per_class(_logits, manifold, x, directions, gains, names)
 
 
 def _logits(manifold: HomogeneousManifold, x: Tensor, directions: Tensor, gains: Tensor) -> Tensor:

@@ -12,18 +12,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from noneuclid.functional._per_class import logits_per_class
 from noneuclid.functional._signed_distance import signed_distance_logits
 from noneuclid.manifolds import (
     Euclidean,
     GyrovectorSpace,
     HomogeneousManifold,
     Lorentz,
-    Product,
     SpaceForm,
     Sphere,
 )
-from noneuclid.manifolds._calling import without_autocast
-from noneuclid.numerics import cosk, safe_divide, safe_norm, sinck, wide, working_dtype
+from noneuclid.numerics import cosk, safe_divide, safe_norm, sinck, wide
 
 
 def hyperplane_logits(
@@ -56,45 +55,8 @@ def hyperplane_logits(
     the pole of a hyperplane: the distance has a ridge there.
     Source: [shimizu2021hyperbolic] Eq. (6), in ambient coordinates.
     """
-    manifold._check(x)
-    factors = _factors(manifold)
-    _check_shapes(manifold, normals, offsets, len(factors))
-    dtype = torch.promote_types(torch.promote_types(x.dtype, normals.dtype), offsets.dtype)
-    x = x.to(working_dtype(dtype))
-    with without_autocast(x.device.type):
-        if not isinstance(manifold, Product):
-            return _logits(manifold, x, normals, offsets).to(dtype)
-        parts = zip(
-            factors,
-            x.split([f.point_shape[0] for f in factors], dim=-1),
-            normals.split([f.dim for f in factors], dim=-1),
-            offsets.unbind(-1),
-            strict=True,
-        )
-        return torch.stack([_logits(*part) for part in parts]).sum(0).to(dtype)
-
-
-def _factors(manifold: HomogeneousManifold) -> tuple[HomogeneousManifold, ...]:
-    """Return the factors that are no products themselves, in the order of their coordinates."""
-    if not isinstance(manifold, Product):
-        return (manifold,)
-    return tuple(part for factor in manifold.factors for part in _factors(factor))
-
-
-def _check_shapes(
-    manifold: HomogeneousManifold, normals: Tensor, offsets: Tensor, factors: int
-) -> None:
-    if normals.dim() != 2 or normals.shape[1] != manifold.dim:
-        raise ValueError(
-            f"hyperplane_logits expects normals of shape (classes, {manifold.dim}), got"
-            f" {tuple(normals.shape)}"
-        )
-    classes = normals.shape[0]
-    expected = (classes, factors) if isinstance(manifold, Product) else (classes,)
-    if tuple(offsets.shape) != expected:
-        raise ValueError(
-            f"hyperplane_logits expects offsets of shape {expected}, got {tuple(offsets.shape)}"
-        )
+    names = ("hyperplane_logits", "normals", "offsets")
+    return logits_per_class(_logits, manifold, x, normals, offsets, names)
 
 
 def _logits(manifold: HomogeneousManifold, x: Tensor, normals: Tensor, offsets: Tensor) -> Tensor:

@@ -5,8 +5,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from noneuclid.layers._normal import factors_of, from_normal, initial_radius
+from noneuclid.layers._normal import from_normal, initial_radius
 from noneuclid.manifolds import HomogeneousManifold
+from noneuclid.manifolds.product import factors_of
 
 SMALL = 0.1  # scale of points that are added to others: a tenth of the radius of activations
 NARROW = 1e-3  # half the side of the cube about the origin in which Poincare embeddings start

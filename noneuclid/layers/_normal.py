@@ -25,16 +25,6 @@ def from_normal(manifold: HomogeneousManifold, c: Tensor) -> Tensor:
     return manifold.expmap0(manifold.from_frame(c))
 
 
-def factors_of(manifold: HomogeneousManifold) -> tuple[HomogeneousManifold, ...]:
-    """Return the factors that are no products themselves; of any other manifold, itself alone.
-
-    Points and normal coordinates of nested products are those of the flat product of these.
-    """
-    if not isinstance(manifold, Product):
-        return (manifold,)
-    return tuple(part for factor in manifold.factors for part in factors_of(factor))
-
-
 def initial_radius(manifold: HomogeneousManifold, device: torch.device | None = None) -> Tensor:
     """Return min(1, |K|^-1/2), the radius where fresh layers put their outputs: (1,), float64.
 

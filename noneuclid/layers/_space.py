@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from noneuclid.layers._normal import factors_of, from_normal, principal, to_normal, unrounded
+from noneuclid.layers._normal import from_normal, principal, to_normal, unrounded
 from noneuclid.layers._trigonometry import TRIGONOMETRY
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, Lorentz, SpaceForm
+from noneuclid.manifolds.product import factors_of
 from noneuclid.numerics import asinck, compute, dots
 
 

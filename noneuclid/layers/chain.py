@@ -6,8 +6,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from noneuclid.layers._base import Layer, TangentLayer
-from noneuclid.layers._normal import factors_of, from_normal, to_normal
+from noneuclid.layers._normal import from_normal, to_normal
 from noneuclid.manifolds import HomogeneousManifold, Product
+from noneuclid.manifolds.product import factors_of
 
 
 class Chain(TangentLayer):

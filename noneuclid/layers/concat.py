@@ -9,10 +9,11 @@ from torch import Tensor
 
 from noneuclid.layers._base import TangentLayer
 from noneuclid.layers._beta import beta_ratio
-from noneuclid.layers._normal import factors_of, principal
+from noneuclid.layers._normal import principal
 from noneuclid.layers._space import from_space, to_space
 from noneuclid.layers.chain import same_curvature
 from noneuclid.manifolds import HomogeneousManifold, Product
+from noneuclid.manifolds.product import factors_of
 
 Kind = Literal["beta", "direct", "radius"]
 

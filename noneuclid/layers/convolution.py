@@ -13,9 +13,10 @@ from noneuclid.layers._base import TangentLayer
 from noneuclid.layers._beta import beta_ratio
 from noneuclid.layers._initial import put_at_origin
 from noneuclid.layers._masking import checked_mask, points_only
-from noneuclid.layers._normal import factors_of, from_normal, principal, to_normal, translate
+from noneuclid.layers._normal import from_normal, principal, to_normal, translate
 from noneuclid.layers._trigonometry import TRIGONOMETRY
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, ManifoldParameter, SpaceForm
+from noneuclid.manifolds.product import factors_of
 from noneuclid.numerics import working_dtype
 
 Size = int | Sequence[int]

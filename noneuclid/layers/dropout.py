@@ -6,9 +6,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from noneuclid.layers._base import TangentLayer
-from noneuclid.layers._normal import factors_of, principal
+from noneuclid.layers._normal import principal
 from noneuclid.layers._space import map_points, map_space
 from noneuclid.manifolds import HomogeneousManifold
+from noneuclid.manifolds.product import factors_of
 
 
 class Dropout(TangentLayer):

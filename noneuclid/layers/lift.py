@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from noneuclid.layers._base import TangentLayer
-from noneuclid.layers._normal import factors_of, initial_radius, principal
+from noneuclid.layers._normal import initial_radius, principal
 from noneuclid.manifolds import Euclidean, HomogeneousManifold
+from noneuclid.manifolds.product import factors_of
 
 
 def reset_bias(bias: Tensor | None, fan_in: int) -> None:

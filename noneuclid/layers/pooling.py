@@ -7,8 +7,9 @@ from torch import Tensor
 
 from noneuclid.layers._base import Layer, TangentLayer
 from noneuclid.layers._masking import checked_mask, points_only
-from noneuclid.layers._normal import factors_of, from_normal, to_normal
+from noneuclid.layers._normal import from_normal, to_normal
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, SpaceForm
+from noneuclid.manifolds.product import factors_of
 from noneuclid.numerics import safe_divide, safe_norm, safe_sqrt
 
 

@@ -6,8 +6,9 @@ from torch import Tensor
 
 from noneuclid.layers._base import TangentLayer
 from noneuclid.layers._initial import SMALL, draw_points
-from noneuclid.layers._normal import factors_of, to_normal, translate
+from noneuclid.layers._normal import to_normal, translate
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, ManifoldParameter, SpaceForm
+from noneuclid.manifolds.product import factors_of
 
 
 class HopePosition(TangentLayer):

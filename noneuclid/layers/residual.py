@@ -8,10 +8,11 @@ from torch import Tensor, nn
 
 from noneuclid.layers._base import Layer, TangentLayer
 from noneuclid.layers._masking import coordinates_only, points_only
-from noneuclid.layers._normal import factors_of, from_normal, to_normal, translate
+from noneuclid.layers._normal import from_normal, to_normal, translate
 from noneuclid.layers._pair import weighted_pair
 from noneuclid.layers.chain import same_space
 from noneuclid.manifolds import HomogeneousManifold
+from noneuclid.manifolds.product import factors_of
 
 Kind = Literal["mobius", "midpoint", "lorentz"]
 

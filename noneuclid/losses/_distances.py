@@ -3,15 +3,9 @@
 import torch
 from torch import Tensor
 
-from noneuclid.manifolds import HomogeneousManifold, Product, SpaceForm
+from noneuclid.manifolds import HomogeneousManifold, SpaceForm
+from noneuclid.manifolds.product import factors_of
 from noneuclid.numerics import sinck, wide
-
-
-def factors_of(manifold: HomogeneousManifold) -> tuple[HomogeneousManifold, ...]:
-    """Return the factors that are no products themselves; of any other manifold, itself alone."""
-    if not isinstance(manifold, Product):
-        return (manifold,)
-    return tuple(part for factor in manifold.factors for part in factors_of(factor))
 
 
 def factor_distances(manifold: HomogeneousManifold, x: Tensor, y: Tensor) -> list[Tensor]:

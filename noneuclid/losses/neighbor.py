@@ -7,15 +7,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from noneuclid.losses._distances import (
-    factor_distances,
-    factors_of,
-    half_square_chord,
-    without_padding,
-)
+from noneuclid.losses._distances import factor_distances, half_square_chord, without_padding
 from noneuclid.losses._divergence import DIVERGENCES
 from noneuclid.losses._reduction import Reduction, check_reduction, reduced
 from noneuclid.manifolds import HomogeneousManifold
+from noneuclid.manifolds.product import factors_of
 from noneuclid.numerics import safe_divide, safe_sqrt, working_dtype
 
 Kernel = Literal["gaussian", "student", "exponential", "inner"]

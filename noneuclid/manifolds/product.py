@@ -217,3 +217,13 @@ class Product(HomogeneousManifold):
         parts = zip(self.factors, self.split(x), self.split(u), strict=True)
         values = [f._tangent_violation(a, b) for f, a, b in parts]
         return torch.stack(torch.broadcast_tensors(*values)).amax(0)
+
+
+def factors_of(manifold: HomogeneousManifold) -> tuple[HomogeneousManifold, ...]:
+    """Return the factors that are no products themselves; of any other manifold, itself alone.
+
+    Points and normal coordinates of nested products are those of the flat product of these.
+    """
+    if not isinstance(manifold, Product):
+        return (manifold,)
+    return tuple(part for factor in manifold.factors for part in factors_of(factor))

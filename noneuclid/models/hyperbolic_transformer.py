@@ -17,8 +17,8 @@ from noneuclid.layers import (
     TangentLayer,
 )
 from noneuclid.layers._masking import coordinates_only, points_only
-from noneuclid.layers._normal import factors_of
 from noneuclid.manifolds import HomogeneousManifold, Product
+from noneuclid.manifolds.product import factors_of
 from noneuclid.models._checks import check_sizes
 
 Kind = Literal["softmax", "linear"]

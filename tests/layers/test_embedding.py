@@ -10,7 +10,8 @@ from torch import Tensor
 
 import noneuclid as ne
 from noneuclid.layers import Embedding
-from noneuclid.layers._normal import factors_of, initial_radius
+from noneuclid.layers._normal import initial_radius
+from noneuclid.manifolds.product import factors_of
 from noneuclid.optim import RiemannianAdam, RiemannianSGD
 
 SIGNATURES = ["E3", "H3(-0.7)*", "B3(-4)", "S3(2)", "P3", "K3(0)*", "H2 x S2(0.5)* x E2"]

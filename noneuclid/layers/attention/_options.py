@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from noneuclid.layers._normal import factors_of
 from noneuclid.layers.attention._heads import SPLITS, Split
 from noneuclid.layers.attention._scores import SCORES, Score
 from noneuclid.manifolds import HomogeneousManifold
+from noneuclid.manifolds.product import factors_of
 
 Kind = Literal["fused", "math"]
 KINDS = ("fused", "math")

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from noneuclid.layers._base import TangentLayer
-from noneuclid.layers._normal import factors_of, from_normal, principal, to_normal
+from noneuclid.layers._normal import from_normal, principal, to_normal
 from noneuclid.layers.attention._heads import Heads
 from noneuclid.layers.attention._options import check_heads
 from noneuclid.layers.attention._visible import (
@@ -16,6 +16,7 @@ from noneuclid.layers.attention._visible import (
     without_padding_points,
 )
 from noneuclid.manifolds import HomogeneousManifold
+from noneuclid.manifolds.product import factors_of
 from noneuclid.numerics import safe_divide, safe_norm, working_dtype
 
 

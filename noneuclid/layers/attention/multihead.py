@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from noneuclid.layers._base import TangentLayer
-from noneuclid.layers._normal import factors_of, from_normal, principal, to_normal
+from noneuclid.layers._normal import from_normal, principal, to_normal
 from noneuclid.layers.attention._factor import FactorAttention
 from noneuclid.layers.attention._heads import Split
 from noneuclid.layers.attention._options import Kind, Options, check_heads
@@ -19,6 +19,7 @@ from noneuclid.layers.attention._visible import (
     without_padding_points,
 )
 from noneuclid.manifolds import HomogeneousManifold
+from noneuclid.manifolds.product import factors_of
 
 
 class MultiheadAttention(TangentLayer):

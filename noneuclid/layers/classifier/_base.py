@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from noneuclid.layers._base import Layer
-from noneuclid.layers._normal import factors_of, from_normal, to_normal
+from noneuclid.layers._normal import from_normal, to_normal
 from noneuclid.manifolds import Euclidean, HomogeneousManifold
+from noneuclid.manifolds.product import factors_of
 
 
 class Classifier(Layer):

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from noneuclid.functional import busemann_logits
-from noneuclid.layers._normal import factors_of
 from noneuclid.layers.classifier._base import Classifier
 from noneuclid.layers.classifier.hyperplane import offsets_shape
 from noneuclid.manifolds import HomogeneousManifold
+from noneuclid.manifolds.product import factors_of
 from noneuclid.numerics import safe_norm
 
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from noneuclid.functional import hyperplane_logits
-from noneuclid.layers._normal import factors_of
 from noneuclid.layers.classifier._base import Classifier
 from noneuclid.manifolds import HomogeneousManifold
+from noneuclid.manifolds.product import factors_of
 from noneuclid.numerics import safe_norm
 
 

@@ -4,11 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from noneuclid.functional import busemann_logits
-from noneuclid.layers._normal import factors_of
 from noneuclid.layers.classifier._base import Classifier
 from noneuclid.layers.classifier._separated import separated_directions
 from noneuclid.layers.classifier.hyperplane import offsets_shape
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, SpaceForm
+from noneuclid.manifolds.product import factors_of
 from noneuclid.numerics import log1p_ratio, safe_norm, sinck, tanck, wide
 
 

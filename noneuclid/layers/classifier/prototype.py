@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from noneuclid.layers._normal import factors_of, from_normal, initial_radius, to_normal
+from noneuclid.layers._normal import from_normal, initial_radius, to_normal
 from noneuclid.layers.classifier._base import Classifier
 from noneuclid.manifolds import HomogeneousManifold, ManifoldParameter
+from noneuclid.manifolds.product import factors_of
 
 
 class PrototypeClassifier(Classifier):

@@ -8,10 +8,11 @@ from torch import Tensor, nn
 
 from noneuclid.layers._ambient import from_ambient, to_ambient
 from noneuclid.layers._base import Layer, TangentLayer
-from noneuclid.layers._normal import factors_of, from_normal, principal, to_normal
+from noneuclid.layers._normal import from_normal, principal, to_normal
 from noneuclid.layers.coupling._perceptron import Perceptron
 from noneuclid.layers.coupling._router import Router
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, Stereographic
+from noneuclid.manifolds.product import factors_of
 from noneuclid.numerics import safe_divide
 
 

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from noneuclid.layers._base import TangentLayer
-from noneuclid.layers._normal import factors_of
 from noneuclid.manifolds import Product
+from noneuclid.manifolds.product import factors_of
 
 
 class FactorCoupling(TangentLayer):

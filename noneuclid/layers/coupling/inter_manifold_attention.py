@@ -6,9 +6,10 @@ from torch import Tensor, nn
 
 from noneuclid.layers._ambient import from_ambient, to_ambient
 from noneuclid.layers._base import TangentLayer
-from noneuclid.layers._normal import factors_of, initial_radius, principal, translate
+from noneuclid.layers._normal import initial_radius, principal, translate
 from noneuclid.layers.linear import MobiusLinear
 from noneuclid.manifolds import Product
+from noneuclid.manifolds.product import factors_of
 from noneuclid.numerics import safe_norm
 
 

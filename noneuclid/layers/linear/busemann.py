@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from noneuclid.functional import busemann_logits
 from noneuclid.layers._base import TangentLayer
-from noneuclid.layers._normal import factors_of, from_normal, initial_radius, principal
+from noneuclid.layers._normal import from_normal, initial_radius, principal
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, SpaceForm
+from noneuclid.manifolds.product import factors_of
 from noneuclid.numerics import asinck, row_dot, safe_norm, working_dtype
 
 # |K|^1/2 |v_k| beyond which a response is read as this: sinh of it, squared and added up, still

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from noneuclid.layers._base import TangentLayer
-from noneuclid.layers._normal import factors_of
 from noneuclid.layers.linear.busemann import BusemannLinear
 from noneuclid.layers.linear.gated import GatedLinear
 from noneuclid.layers.linear.htc import HTCLinear
@@ -15,6 +14,7 @@ from noneuclid.layers.linear.mobius import Bias, MobiusLinear
 from noneuclid.layers.linear.poincare import PoincareLinear
 from noneuclid.layers.linear.spacelike import SpacelikeLinear
 from noneuclid.manifolds import HomogeneousManifold, Lorentz
+from noneuclid.manifolds.product import factors_of
 
 # Each is called with (manifold_in, manifold_out, bias, *, device, dtype) and options of its own.
 VARIANTS: dict[str, Callable[..., TangentLayer]] = {

@@ -8,14 +8,9 @@ from torch import Tensor, nn
 
 from noneuclid.layers._base import TangentLayer
 from noneuclid.layers._masking import coordinates_only, points_only
-from noneuclid.layers._normal import (
-    factors_of,
-    from_normal,
-    initial_radius,
-    to_normal,
-    translate,
-)
+from noneuclid.layers._normal import from_normal, initial_radius, to_normal, translate
 from noneuclid.manifolds import HomogeneousManifold, ManifoldParameter
+from noneuclid.manifolds.product import factors_of
 from noneuclid.numerics import safe_divide, safe_norm, working_dtype
 
 Spread = Literal["rms", "mean"]

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from noneuclid.layers._base import TangentLayer
-from noneuclid.layers._normal import factors_of, initial_radius
+from noneuclid.layers._normal import initial_radius
 from noneuclid.layers._space import map_points, map_space
 from noneuclid.manifolds import HomogeneousManifold
+from noneuclid.manifolds.product import factors_of
 
 
 class SpaceNorm(TangentLayer):

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from noneuclid.layers import MultiheadAttention, ResidualSum, TangentLayerNorm
-from noneuclid.layers._normal import factors_of, initial_radius
+from noneuclid.layers._normal import initial_radius
 from noneuclid.layers.attention._visible import Visible
 from noneuclid.manifolds import HomogeneousManifold
+from noneuclid.manifolds.product import factors_of
 from noneuclid.models.pm_transformer.feed_forward import FeedForward
 from noneuclid.models.pm_transformer.options import Options
 

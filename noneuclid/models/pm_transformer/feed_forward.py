@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from noneuclid.layers._normal import factors_of, principal
+from noneuclid.layers._normal import principal
 from noneuclid.manifolds import HomogeneousManifold
+from noneuclid.manifolds.product import factors_of
 from noneuclid.models.pm_transformer.options import Options
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from noneuclid.layers import Activation, Lift, MobiusLinear, TangentLayer
-from noneuclid.layers._normal import factors_of
 from noneuclid.manifolds import HomogeneousManifold
+from noneuclid.manifolds.product import factors_of
 from noneuclid.models.pm_transformer.options import Options
 
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from noneuclid.layers import Classifier, Lift, TangentLayer, make_classifier
 from noneuclid.layers._normal import from_normal, to_normal
 from noneuclid.layers.attention._visible import visible
-from noneuclid.manifolds import HomogeneousManifold, ManifoldParameter, Product, manifold
+from noneuclid.manifolds import ManifoldParameter, manifold
+from noneuclid.manifolds.product import factors_of
 from noneuclid.models._budget import count_parameters
 from noneuclid.models._checks import check_sizes, without_padding
 from noneuclid.models.particles.embedding import FeatureEmbedding
@@ -118,7 +119,7 @@ class PMTransformer(nn.Module):
     def _build_particles(self, where: dict[str, Any]) -> None:
         sizes: Sizes = self.sizes
         space, options = self.space, self.options
-        width = max(factor.dim for factor in _factors(space))
+        width = max(factor.dim for factor in factors_of(space))
         self.embed = FeatureEmbedding(self.in_features, width, sizes.embed_layers, **where)
         self.lift = Lift(width, space, **where)
         self.pairs = None
@@ -173,7 +174,7 @@ class PMTransformer(nn.Module):
         self, features: Tensor, mask: Tensor | None = None, momenta: Tensor | None = None
     ) -> Tensor:
         """Return the jets' tokens, normal coordinates on the particles' manifold: (B, dim)."""
-        c, mask, bias = self._tokens(features, mask, momenta)
+        c, bias = self._tokens(features, mask, momenta)
         count, places = c.shape[:2]
         seen = visible((count, places, places), mask, bias, False, c)
         for i, block in enumerate(self.blocks):
@@ -189,8 +190,8 @@ class PMTransformer(nn.Module):
 
     def _tokens(
         self, features: Tensor, mask: Tensor | None, momenta: Tensor | None
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Return the particles' normal coordinates, the mask and the attention bias."""
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the particles' normal coordinates and the attention bias."""
         if features.dim() != 3 or features.shape[-1] != self.in_features:
             raise ValueError(
                 f"PMTransformer expects features of shape (B, P, {self.in_features}),"
@@ -205,12 +206,8 @@ class PMTransformer(nn.Module):
                     " pair_widths=None does without"
                 )
             bias = self.pairs(momenta, mask)
-        return self.lift.tangent(h), mask, bias
+        return self.lift.tangent(h), bias
 
     def extra_repr(self) -> str:
         """Return the signatures."""
         return f"particle={self.signatures[0]!r}, jet={self.signatures[1]!r}"
-
-
-def _factors(space: HomogeneousManifold) -> tuple[HomogeneousManifold, ...]:
-    return tuple(space.factors) if isinstance(space, Product) else (space,)

@@ -6,7 +6,6 @@ from torch import Tensor, nn
 from layer_cases.case import Builder, Case, coordinates, dims_of, points
 from noneuclid.layers import (
     BusemannClassifier,
-    BusemannLinear,
     HyperplaneClassifier,
     IdealPrototypeClassifier,
     Layer,
@@ -71,7 +70,7 @@ def clipped_hyperplane(m: HomogeneousManifold) -> Case:
 # -- Busemann functions ----------------------------------------------------------------------------
 
 
-def _slow_depths(m: HomogeneousManifold, x: Tensor, v: Tensor, gains: Tensor) -> Tensor:
+def slow_depths(m: HomogeneousManifold, x: Tensor, v: Tensor, gains: Tensor) -> Tensor:
     total = torch.zeros(len(x), len(v), dtype=x.dtype)
     gains = gains.reshape(len(v), -1)
     for i, (factor, part) in enumerate(zip(factors_of(m), split(m, x), strict=True)):
@@ -84,7 +83,7 @@ def busemann(m: HomogeneousManifold) -> Case:
     """Three classes."""
 
     def oracle(layer: BusemannClassifier, x: Tensor) -> Tensor:
-        return layer.bias + _slow_depths(m, x, layer.direction, layer.log_gain.exp())
+        return layer.bias + slow_depths(m, x, layer.direction, layer.log_gain.exp())
 
     return Case(BusemannClassifier(m, CLASSES), nn.Linear(m.dim, CLASSES), oracle)
 
@@ -98,29 +97,6 @@ def ideal(m: HomogeneousManifold) -> Case:
 
     twin = nn.Linear(m.dim, CLASSES, bias=False)
     return Case(IdealPrototypeClassifier(m, CLASSES), twin, oracle)
-
-
-def _slow_busemann_linear(layer: BusemannLinear, x: Tensor) -> Tensor:
-    """The point whose signed distances from the coordinate hyperplanes are the responses."""
-    m, n = layer.manifold_in, layer.manifold_out
-    v = layer.bias + _slow_depths(m, x, layer.direction, layer.log_gain.exp())
-    parts = []
-    for factor, part in zip(factors_of(n), v.split(dims_of(n), -1), strict=True):
-        curvature = float(factor.curvature) if isinstance(factor, SpaceForm) else 0.0
-        if curvature >= 0:
-            parts.append(points(factor, part))
-            continue
-        r = (-curvature) ** 0.5
-        space = torch.sinh(r * part.double()) / r
-        length = space.norm(dim=-1, keepdim=True)
-        parts.append(points(factor, (torch.asinh(r * length) / (r * length) * space).to(x.dtype)))
-    return torch.cat(parts, dim=-1)
-
-
-def busemann_linear(m: HomogeneousManifold) -> Case:
-    """To one dimension more."""
-    layer, twin = BusemannLinear(m, m.like(m.dim + 1)), nn.Linear(m.dim, m.dim + 1)
-    return Case(layer, twin, _slow_busemann_linear)
 
 
 # -- prototypes ------------------------------------------------------------------------------------
@@ -152,5 +128,4 @@ CASES: dict[tuple[type[Layer], str], Builder] = {
     (IdealPrototypeClassifier, ""): ideal,
     (PrototypeClassifier, "squared"): prototype,
     (PrototypeClassifier, "distance"): near_prototype,
-    (BusemannLinear, ""): busemann_linear,
 }

@@ -12,8 +12,8 @@ from layer_cases.case import Builder, Case, coordinates, dims_of, points, repres
 from noneuclid.layers import Conv1d, Conv2d, Layer
 from noneuclid.layers._ambient import to_ambient
 from noneuclid.layers._beta import beta_ratio
-from noneuclid.layers._normal import factors_of
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, Lorentz
+from noneuclid.manifolds.product import factors_of
 
 
 def _patches(layer: Conv1d | Conv2d, x: Tensor) -> list[Tensor]:

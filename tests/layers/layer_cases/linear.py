@@ -7,8 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from layer_cases.case import Builder, Case, coordinates, points
+from layer_cases.case import Builder, Case, coordinates, dims_of, points
+from layer_cases.classifier import slow_depths
 from noneuclid.layers import (
+    BusemannLinear,
     GatedLinear,
     HTCLinear,
     Layer,
@@ -19,6 +21,7 @@ from noneuclid.layers import (
     TangentLayer,
 )
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, Product, SpaceForm
+from noneuclid.manifolds.product import factors_of
 
 
 def _below(manifold: HomogeneousManifold) -> Tensor:
@@ -171,6 +174,29 @@ def poincare(m: HomogeneousManifold) -> Case:
     return Case(layer, nn.Linear(m.dim, m.dim + 1), _part_by_part)
 
 
+def _slow_busemann_linear(layer: BusemannLinear, x: Tensor) -> Tensor:
+    """The point whose signed distances from the coordinate hyperplanes are the responses."""
+    m, n = layer.manifold_in, layer.manifold_out
+    v = layer.bias + slow_depths(m, x, layer.direction, layer.log_gain.exp())
+    parts = []
+    for factor, part in zip(factors_of(n), v.split(dims_of(n), -1), strict=True):
+        curvature = float(factor.curvature) if isinstance(factor, SpaceForm) else 0.0
+        if curvature >= 0:
+            parts.append(points(factor, part))
+            continue
+        r = (-curvature) ** 0.5
+        space = torch.sinh(r * part.double()) / r
+        length = space.norm(dim=-1, keepdim=True)
+        parts.append(points(factor, (torch.asinh(r * length) / (r * length) * space).to(x.dtype)))
+    return torch.cat(parts, dim=-1)
+
+
+def busemann_linear(m: HomogeneousManifold) -> Case:
+    """To one dimension more."""
+    layer, twin = BusemannLinear(m, m.like(m.dim + 1)), nn.Linear(m.dim, m.dim + 1)
+    return Case(layer, twin, _slow_busemann_linear)
+
+
 CASES: dict[tuple[type[Layer], str], Builder] = {
     (Linear, ""): linear,
     (Linear, "poincare"): poincare,
@@ -185,4 +211,5 @@ CASES: dict[tuple[type[Layer], str], Builder] = {
     ),
     (GatedLinear, ""): _variant(GatedLinear, _slow_gated, _gated_twin),
     (HTCLinear, ""): _variant(HTCLinear, _slow_htc),
+    (BusemannLinear, ""): busemann_linear,
 }
