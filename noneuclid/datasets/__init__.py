@@ -1,4 +1,7 @@
-"""Readers of real data: jets from simulated samples, Top Tagging and JetClass files."""
+"""Readers of real data: jets from simulated samples, Top Tagging and JetClass files.
+
+Graphs are in ``noneuclid.datasets.graphs``, which is imported by itself.
+"""
 
 from noneuclid.datasets.jets import Jets, load_jets
 from noneuclid.datasets.loader import JetLoader
