@@ -87,7 +87,10 @@ def summary(measured: list[Measured], gradients: bool) -> Iterator[str]:
 
 
 def broken(measured: list[Measured]) -> Iterator[str]:
-    """Yield the errors beyond what is allowed: the worst of each operation, dtype and argument."""
+    """Yield the errors beyond what is allowed: the worst of each operation, dtype and argument.
+
+    `conditioning` is how far rounding the arguments by half an ulp moves the truth, in ulp.
+    """
     worst: dict[tuple, Measured] = {}
     for row in measured:
         key = row.model, row.operation, row.dtype, row.ours.argument
@@ -97,7 +100,7 @@ def broken(measured: list[Measured]) -> Iterator[str]:
         ):
             worst[key] = row
     yield from table(
-        ["model", "operation", "dtype", "of", "ulp", "allowed", "where"],
+        ["model", "operation", "dtype", "of", "ulp", "conditioning", "allowed", "where"],
         (
             [
                 model,
@@ -105,6 +108,7 @@ def broken(measured: list[Measured]) -> Iterator[str]:
                 name(dtype),
                 f"d/d{argument}" if argument else "value",
                 number(row.ours.error),
+                number(row.ours.moved),
                 number(row.ours.allowed),
                 f"{row.regime}, R = {row.radius:g}, K = {row.curvature:g}, n = {row.dim}",
             ]
@@ -195,7 +199,8 @@ float64, {GRADIENT_BAR[torch.float32]:g} and {GRADIENT_BAR[torch.float64]:g} for
   bar. There the error is allowed {CONDITION[torch.float32]:g} times that movement (float64:
   {CONDITION[torch.float64]:g} times), the largest of eight random roundings in
   mpmath, and was within it. These draws are left out of both numbers.
-- **Bold** An error beyond what is allowed; it is listed below.
+- **Bold** An error beyond what is allowed; it is listed below, beside how far that rounding moves
+  the true result (`conditioning`). docs/design.md says where it comes from.
 - **-** The peer has no such operation. Its sphere is the unit sphere; its transport there is a
   projection, which is not parallel transport. Results that are NaN or infinite count as inf.
 """

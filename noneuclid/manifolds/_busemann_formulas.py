@@ -23,6 +23,7 @@ from noneuclid.manifolds._stereographic_formulas import Model, half_angle0, read
 from noneuclid.numerics import (
     Row,
     asinck,
+    asink,
     dots,
     gap,
     log1p_ratio,
@@ -44,7 +45,7 @@ def on_hyperboloid(K: Tensor, x: Tensor, v: Tensor, line: bool) -> Tensor:
     xx, vv, xv = dots((X, X), (V, V), (X, V))
     if line:
         along = safe_divide(xv, safe_sqrt(vv))
-        return -along * asinck(K * along * along, sign=-1)
+        return -asink(along, K, sign=-1)
     r = (-K).sqrt()
     A = X - safe_divide(xv, vv) * V
     (aa,) = dots((A, A))
@@ -108,7 +109,7 @@ def _below(K: Tensor, X: Row, E: Row, g: Tensor, sign: int) -> Tensor:
     A = X - along * E
     (aa,) = dots((A, A))
     sine = 2 * along / g
-    return -sine * asinck(K * sine * sine, ((2 - g).square() + 4 * K * aa) / (g * g), sign=sign)
+    return -asink(sine, K, ((2 - g).square() + 4 * K * aa) / (g * g), sign=sign)
 
 
 def on_sphere(K: Tensor, x: Tensor, v: Tensor) -> Tensor:

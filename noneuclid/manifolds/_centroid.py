@@ -69,7 +69,9 @@ def plain_sum(K: Tensor, x: Tensor, w: Tensor, reading: Reading) -> Sums:
         hyperbolic = K < 0
         rate = torch.where(hyperbolic, torch.where(hyperbolic, -K, 1.0).sqrt(), 1.0)
         size = safe_sqrt(square)
-        short = compute(_shortfall, (scale, height, size, rate), (x, total))
+        # Of length 1, not S over its length in each product: on a line nothing cancels then.
+        outward = safe_divide(total, size)
+        short = compute(_shortfall, (scale, height, rate), (x, outward))
         short = (w * short).sum(-2, keepdim=True)
         # Where little cancels, the plain form has the right derivative by K through 0.
         far = hyperbolic & (-2 * K * square >= total_height * total_height)
@@ -77,15 +79,13 @@ def plain_sum(K: Tensor, x: Tensor, w: Tensor, reading: Reading) -> Sums:
     return total[..., 0, :], total_height[..., 0, :], length2[..., 0, :]
 
 
-def _shortfall(
-    scale: Tensor, height: Tensor, size: Tensor, rate: Tensor, x: Tensor, total: Tensor
-) -> Tensor:
+def _shortfall(scale: Tensor, height: Tensor, rate: Tensor, x: Tensor, outward: Tensor) -> Tensor:
     """Return t - s.e for each point."""
-    X, S = rows(x, total)
-    (xs,) = dots((X, S))
+    X, E = rows(x, outward)
+    (out,) = dots((X, E))
     stretch = rate * scale
-    along = safe_divide(stretch * xs, size)
-    A = stretch * X - safe_divide(along, size) * S
+    along = stretch * out
+    A = stretch * X - along * E
     (aside,) = dots((A, A))
     ahead = along > 0
     return torch.where(ahead, (1 + aside) / torch.where(ahead, height + along, 1.0), height - along)

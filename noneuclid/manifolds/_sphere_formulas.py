@@ -262,7 +262,12 @@ def logmap0(K: Tensor, y: Tensor) -> Tensor:
     scale = safe_divide(angle, h.norm * safe_sqrt(cosine2))
     antipodal = ((yy == 0) & (y0 < 0)).to(yy.dtype)
     rate = K.sqrt()
-    return ((scale / rate) * Y + (math.pi * antipodal / rate) * second).to(y.dtype)
+    U = (scale / rate) * Y + (math.pi * antipodal / rate) * second
+    if y.dtype == torch.float64:
+        # Its first entry is 0. Taken out of a row of its own, it is 0 in the gradient too, where
+        # terms would cancel that dwarf the others as y nears the origin.
+        _, U = apart(U.to(y.dtype))
+    return U.to(y.dtype)
 
 
 def dist02(K: Tensor, y: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from noneuclid.manifolds._centroid import Reading, Sums, ambient_sum
 from noneuclid.numerics import (
     Row,
     asinck,
+    asink_square,
     axis,
     compute,
     cross_square,
@@ -34,6 +35,7 @@ from noneuclid.numerics import (
     safe_divide,
     safe_sqrt,
     tanck,
+    tank,
 )
 
 
@@ -133,29 +135,39 @@ def expmap(K: Tensor, x: Tensor, u: Tensor, model: Model, dtype: torch.dtype) ->
 
     x (+) w = x + g (w - K|w|^2 x) / D with D = 1 - 2K x.w + K^2|x|^2|w|^2. With c, s the
     (co)sine of the half turn, c^2 D = (c - K s x.u/g)^2 + (K s/g)^2 (|x|^2|u|^2 - (x.u)^2),
-    a sum of squares; c - K s x.u/g itself cancels on a path inward from the rim, where it is
-    formed from the gap.
+    a sum of squares; c - K s x.u/g itself cancels on a long path inward from the rim, where it
+    is formed from the gap.
     """
     x = read(K, x, model)
     X, U = rows(x, u)
     xx, xu, uu = dots((X, X), (X, U), (U, U))
     g = gap(K, x, xx)
-    c, s, rest, unit = half_turn(K * uu / (g * g), model.sign)
+    bend, z, far = over_gap(K, xx, g, model), K * uu / (g * g), K * xx > 1
+    if model.sign >= 0:
+        z = torch.where(far, bend * uu * (bend / torch.where(far, K, 1.0)), z)
+    c, s, rest, unit = half_turn(z, model.sign)
     cross = cross_square(x, X, U, xx, xu, uu)
-    along = c - K * s * xu / g
+    along = c - s * bend * xu
     if model.sign <= 0:
-        inward = (K < 0) & (xu < 0)
+        inward = (xu < 0) & (-4 * K * xx > 1) & (-4 * z > 1)
         along = torch.where(inward, rest + s * _inward(K, xx, xu, uu, cross, g, inward), along)
-    D = along * along + (K * s / g).square() * cross
+    D = along * along + (s * bend).square() * cross
     if model.sign >= 0:
         D = away_from_zero(D, c * c, x.dtype)
     on_u = s * c / D
-    on_x = 1 - K * s * s * uu / (g * D)
-    if model.sign >= 0:  # far out on a sphere 1 - ... would cancel
-        far = (c * c - K * s / g * (s * uu / g + 2 * c * xu)) / D
-        on_x = torch.where(K * xx > 1, far, on_x)
+    on_x = 1 - s * s * bend * uu / D
+    if model.sign >= 0:  # 1 - ... would cancel
+        on_x = torch.where(far, (c * c - s * s * z - 2 * s * c * bend * xu) / D, on_x)
     Y = on_x * X + on_u * U
     return written(K, Y, g * unit / D, model, (x.dtype, dtype), rounded=(uu == 0).to(uu.dtype))
+
+
+def over_gap(K: Tensor, xx: Tensor, g: Tensor, model: Model) -> Tensor:
+    """Return K/g; far out on a sphere, where it hardly depends on K, as 1 / (1/K + |x|^2)."""
+    if model.sign < 0:
+        return K / g
+    far = K * xx > 1
+    return torch.where(far, 1 / (xx + 1 / torch.where(far, K, 1.0)), K / g)
 
 
 def _inward(
@@ -198,7 +210,7 @@ def _ambient(model: Model, K: Tensor, x: Tensor) -> Sums:
     if model.moves:
         x = compute(project, (K,), (x,), model=model, dtype=x.dtype)
     g = compute(gap_at, (K,), (x,), model=Model(model.sign, moves=False))
-    return x, 2 / g, (2 - g) / g
+    return x, 2 / g, 2 / g - 1
 
 
 def _normalised(
@@ -228,14 +240,22 @@ def _normalised(
 # -- origin ----------------------------------------------------------------------------------------
 
 
-def expmap0(K: Tensor, u: Tensor, model: Model, dtype: torch.dtype) -> Tensor:
-    """Return tan_K(|u|) u / |u|."""
-    (U,) = rows(u)
-    (uu,) = dots((U, U))
-    stretch = tanck(K * uu, model.sign)
-    g = 1 + K * uu * stretch * stretch
-    nothing = torch.zeros_like(uu)
-    return written(K, stretch * U, g, model, (u.dtype, dtype), rounded=nothing)
+def expmap0(K: Tensor, u: Tensor, model: Model, dtype: torch.dtype, line: bool) -> Tensor:
+    """Return tan_K(|u|) u / |u|; on a `line`, of dimension 1, tan_K(u): no direction has to cancel.
+
+    Its derivative there is 4 e^-2R of that across, far out for K < 0.
+    """
+    U, first = rows(u, axis(u, 0))
+    if line:
+        (along,) = dots((U, first))
+        reached = tank(along, K, model.sign)
+        Y, square = reached * first, reached * reached
+    else:
+        (uu,) = dots((U, U))
+        stretch = tanck(K * uu, model.sign)
+        Y, square = stretch * U, stretch * stretch * uu
+    nothing = torch.zeros_like(square)
+    return written(K, Y, 1 + K * square, model, (u.dtype, dtype), rounded=nothing)
 
 
 def logmap0(K: Tensor, y: Tensor, model: Model) -> Tensor:
@@ -256,4 +276,5 @@ def dist02(K: Tensor, x: Tensor, model: Model) -> Tensor:
     x = read(K, x, model)
     (X,) = rows(x)
     (xx,) = dots((X, X))
-    return 4 * xx * half_angle0(K, xx, gap(K, x, xx), model.sign).square()
+    g = gap(K, x, xx)
+    return 4 * asink_square(xx / g, K * xx / g, K, 1 / g, model.sign)

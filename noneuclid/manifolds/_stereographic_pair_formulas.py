@@ -13,6 +13,7 @@ from noneuclid.manifolds._pairwise import Chart
 from noneuclid.manifolds._stereographic_formulas import (
     Model,
     away_from_zero,
+    over_gap,
     project,
     read,
     written,
@@ -20,6 +21,8 @@ from noneuclid.manifolds._stereographic_formulas import (
 from noneuclid.numerics import (
     Row,
     asinck,
+    asink,
+    asink_square,
     compute,
     dots,
     gap,
@@ -80,43 +83,76 @@ def dist2(K: Tensor, x: Tensor, y: Tensor, model: Model) -> Tensor:
     It is exact for near pairs and at the rim, where the Moebius difference cancels.
     """
     p = _pair(K, read(K, x, model), read(K, y, model), model)
+    chord, complement = _chord(K, p, model)
+    return 4 * asink_square(chord, K * chord, K, complement, model.sign)
+
+
+def _chord(K: Tensor, p: _Pair, model: Model) -> tuple[Tensor, Tensor | None]:
+    """Return sin_K^2(d/2) = |y - x|^2 / (g_x g_y), and cos^2 = E / (g_x g_y) where K may be > 0.
+
+    On a sphere, for a point far out (f) and one less far (n), they are (1 - q) / (K g_n) and
+    (K|n|^2 + q) / g_n, q = (1 + 2K x.y - K|n|^2) / g_f: a step at f moves |y - x|^2 and g_f by
+    about the same ratio, K|f| times as much as it moves their quotient.
+    """
     chord = p.dd / p.both
-    angle = asinck(K * chord, p.E / p.both, model.sign)
-    return 4 * chord * angle * angle
+    if model.sign < 0:
+        return chord, None
+    (xy,) = dots((p.X, p.Y))
+    farther, nearer = K * torch.maximum(p.xx, p.yy), K * torch.minimum(p.xx, p.yy)
+    far = (farther > 1) & (farther > 4 * nearer)
+    g_n = torch.where(p.xx > p.yy, p.g_y, p.g_x)
+    q = (1 + 2 * K * xy - nearer) / torch.where(far, 1 + farther, 1.0)
+    chord = torch.where(far, (1 - q) / (torch.where(far, K, 1.0) * g_n), chord)
+    far = far & (p.both < 16 * p.E)  # else E is a sum of squares
+    return chord, torch.where(far, (nearer + q) / g_n, p.E / p.both)
 
 
 def logmap(K: Tensor, x: Tensor, y: Tensor, model: Model) -> Tensor:
-    """Return g_x asin_K(...) N / sqrt(g_x g_y E), N = g_x (y - x) + K|y - x|^2 x.
+    """Return g_x/g_y asin_K(s) / (s cos) N with N = y - x + K|y - x|^2 x/g_x, s and cos of d/2.
 
-    N is the numerator of -x (+) y with its difference formed first; |N|^2 = |y - x|^2 E.
+    g_x N is the numerator of -x (+) y with its difference formed first; |g_x N|^2 = |y - x|^2 E.
     """
     x, y = read(K, x, model), read(K, y, model)
     p = _pair(K, x, y, model)
-    angle = p.g_x * asinck(K * p.dd / p.both, p.E / p.both, model.sign)
-    N = p.g_x * p.D + (K * p.dd) * p.X
+    z, ratio = K * p.dd / p.both, _ratio_of_gaps(K, p, model)
     if model.sign < 0:
-        return ((angle / (p.both * p.E).sqrt()) * N).to(x.dtype)
-    N, scale = _toward_antipode(K, p, N)
-    return ((angle * scale) * N).to(x.dtype)
+        scale = ratio * asinck(z, sign=-1) / (1 - z).sqrt()
+        return (scale * p.D + (scale * K * p.dd / p.g_x) * p.X).to(x.dtype)
+    cosine2 = torch.where(2 * z < 1, 1 - z, p.E / p.both)
+    N, size = _toward_antipode(K, p, cosine2, model)
+    near = size == 0
+    direct, read_off = ratio / torch.where(near, cosine2, 1.0).sqrt(), p.dd * ratio / (size + near)
+    scale = torch.where(near, direct, safe_sqrt(read_off))
+    return ((scale * asinck(z, cosine2, model.sign)) * N).to(x.dtype)
 
 
-def _toward_antipode(K: Tensor, p: _Pair, near: Row) -> tuple[Row, Tensor]:
-    """Return N for K >= 0, and its scale |y - x| / (sqrt(g_x g_y) |N|).
+def _ratio_of_gaps(K: Tensor, p: _Pair, model: Model) -> Tensor:
+    """Return g_x / g_y, formed so as to depend on K as little as it does near o and far from it."""
+    (growth,) = dots((p.D, p.X + p.Y))
+    near = K.abs() * torch.maximum(p.xx, p.yy) < 0.25
+    ratio = torch.where(near, 1 - K * growth / p.g_y, p.g_x / p.g_y)
+    if model.sign < 0:
+        return ratio
+    far = K * torch.minimum(p.xx, p.yy) > 1
+    unit = 1 / torch.where(far, K, 1.0)
+    return torch.where(far, (unit + p.xx) / (unit + p.yy), ratio)
 
-    Where y - x has lost the digits of y, N is g_x y - (1 + 2K x.y - K|y|^2) x. Near the antipode
-    N is a difference of equals: only its direction is used, and where nothing is left of it any
-    direction is shortest: the one of x.
+
+def _toward_antipode(K: Tensor, p: _Pair, cosine2: Tensor, model: Model) -> tuple[Row, Tensor]:
+    """Return N for K >= 0, and |N|^2 near the antipode, where it is a difference of equals, else 0.
+
+    There only its direction is used, and where nothing is left of it any direction is shortest:
+    the one of x. Where y - x has lost the digits of y, N is y - (1 + 2K x.y - K|y|^2) x / g_x.
     """
     (xy,) = dots((p.X, p.Y))
-    far = ((K * p.xx > 1) & (p.yy < p.xx / 4)).to(xy.dtype)
-    N = (1 - far) * near + far * (p.g_x * p.Y - (1 + 2 * K * xy - K * p.yy) * p.X)
+    bend = over_gap(K, p.xx, p.g_x, model)
+    lost = ((K * p.xx > 1) & (p.yy < p.xx / 4)).to(xy.dtype)
+    on_x = (1 - lost) * bend * p.dd - lost * (1 / p.g_x + bend * (2 * xy - p.yy))
+    N = (1 - lost) * p.D + lost * p.Y + on_x * p.X
     (size,) = dots((N, N))
-    cancels = p.both / 4 > p.E
-    lost = (cancels & (size == 0)).to(xy.dtype)
-    N = (1 - lost) * N + lost * p.X
-    size = torch.where(cancels, size + lost * p.xx, 1.0)
-    length = safe_sqrt(p.dd / p.both)
-    return N, torch.where(cancels, length / size.sqrt(), 1 / safe_sqrt(p.both * p.E))
+    cancels = 4 * cosine2 < 1
+    nothing = (cancels & (size == 0)).to(xy.dtype)
+    return (1 - nothing) * N + nothing * p.X, torch.where(cancels, size + nothing * p.xx, 0.0)
 
 
 def transp(
@@ -179,20 +215,26 @@ def _mirrors(
 def dist2plane(K: Tensor, x: Tensor, p: Tensor, a: Tensor, model: Model) -> Tensor:
     """Return the signed distance of x from the hyperplane through p across a.
 
-    sin_K(d) = 2 N.a / (g_p g_x |a|), N = g_p (x - p) + K|x - p|^2 p; its complement cos^2 is
-    (1 - 2K|x - p|^2/(g_p g_x))^2 + 4K |N - (N.a) a/|a|^2|^2 / (g_p g_x)^2.
+    sin_K(d) = 2 N.a / (g_p |a|), N = (g_p (x - p) + K|x - p|^2 p) / g_x; its complement cos^2 is
+    (1 - 2K|x - p|^2/(g_p g_x))^2 + 4K |N - (N.a) a/|a|^2|^2 / g_p^2.
     """
     q = _pair(K, read(K, p, model), read(K, x, model), model)
     (A,) = rows(a)
-    N = q.g_x * q.D + (K * q.dd) * q.X
+    N = (q.g_x / q.g_y) * q.D + (K * q.dd / q.g_y) * q.X
+    if model.sign >= 0:  # a step at x far out hardly moves it: what would cancel is left out
+        far = ((K * q.yy > 1) & (q.yy > 4 * q.xx)).to(q.xx.dtype)
+        (xy,) = dots((q.X, q.Y))
+        on_p = 1 - 2 * (1 + K * xy) / q.g_y
+        N = (1 - far) * N + (far * on_p) * q.X + (far * q.g_x / q.g_y) * q.Y
     aa, na = dots((A, A), (N, A))
-    sine = 2 * safe_divide(na, q.both * safe_sqrt(aa))
+    sine = 2 * safe_divide(na, q.g_x * safe_sqrt(aa))
     complement = None
     if model.sign >= 0:
         R = N - safe_divide(na, aa) * A
         (rr,) = dots((R, R))
-        complement = (1 - 2 * K * q.dd / q.both).square() + 4 * K * rr / (q.both * q.both)
-    return sine * asinck(K * sine * sine, complement, model.sign)
+        chord, _ = _chord(K, q, model)
+        complement = (1 - 2 * K * chord).square() + 4 * K * rr / (q.g_x * q.g_x)
+    return asink(sine, K, complement, model.sign)
 
 
 def mobius_add(K: Tensor, x: Tensor, y: Tensor, model: Model, dtype: torch.dtype) -> Tensor:

@@ -1,15 +1,19 @@
 """The hyperboloid (Lorentz) model of hyperbolic space.
 
 A point is (t, xs) with t = sqrt(1/|K| + |xs|^2): it *is* its space part xs, and t is derived. So
-is the time entry t' = xs.vs / t of a tangent vector. Every formula (`_lorentz_formulas.py`) reads
-the space parts only, and `projx` writes the derived entry: a point cannot be off its sheet, and
-stays on it when K changes.
+is the time entry t' = xs.vs / t of a tangent vector. Every formula (`_lorentz_formulas.py`,
+`_lorentz_pair_formulas.py`) reads the space parts only, and `projx` writes the derived entry: a
+point cannot be off its sheet, and stays on it when K changes.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from noneuclid.manifolds import _lorentz_formulas as formulas
+from noneuclid.manifolds import _lorentz_pair_formulas as pair_formulas
 from noneuclid.manifolds._busemann_formulas import on_hyperboloid
 from noneuclid.manifolds._pairwise import Chart
 from noneuclid.manifolds._space_form import SpaceForm
@@ -31,6 +35,10 @@ class Lorentz(SpaceForm):
     derived_columns = 1
     _extra_coordinates = 1
 
+    def _compute_here(self, formula: Callable[..., Tensor], *rows: Tensor, **fixed: Any) -> Tensor:
+        """Return a formula of space parts that asks whether anything lies across a line."""
+        return self._compute(formula, *rows, skip=1, line=self.dim == 1, **fixed)
+
     # -- projection and metric -------------------------------------------------------------------
 
     def _projx(self, x: Tensor, dtype: torch.dtype) -> Tensor:
@@ -40,7 +48,7 @@ class Lorentz(SpaceForm):
         return self._compute(formulas.with_vector_time, x, u, skip=1)
 
     def _inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        return self._compute(formulas.inner, x, u, v, skip=1)[..., 0]
+        return self._compute_here(formulas.inner, x, u, v)[..., 0]
 
     def _egrad2rgrad(self, x: Tensor, g: Tensor) -> Tensor:
         return compute(
@@ -53,25 +61,25 @@ class Lorentz(SpaceForm):
     # -- geodesics -------------------------------------------------------------------------------
 
     def _expmap(self, x: Tensor, u: Tensor, dtype: torch.dtype) -> Tensor:
-        return self._compute(formulas.expmap, x, u, dtype=dtype, skip=1)
+        return self._compute_here(formulas.expmap, x, u, dtype=dtype)
 
     def _logmap(self, x: Tensor, y: Tensor) -> Tensor:
-        return self._compute(formulas.logmap, x, y, skip=1)
+        return self._compute_here(pair_formulas.logmap, x, y)
 
     def _dist2(self, x: Tensor, y: Tensor) -> Tensor:
-        return self._compute(formulas.dist2, x, y, skip=1)[..., 0]
+        return self._compute_here(pair_formulas.dist2, x, y)[..., 0]
 
     def _dist2plane(self, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
-        return self._compute(formulas.dist2plane, x, p, a, skip=1)
+        return self._compute_here(pair_formulas.dist2plane, x, p, a)
 
     def _busemann(self, x: Tensor, v: Tensor) -> Tensor:
-        return self._compute(on_hyperboloid, x, v, skip=1, line=self.dim == 1)
+        return self._compute_here(on_hyperboloid, x, v)
 
     def _charts(self, x: Tensor) -> tuple[Chart, ...]:
         return (formulas.chart(self._curvature_at(x), x[..., 1:]),)
 
     def _transp(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
-        return self._compute(formulas.transp, x, y, v, skip=1)
+        return self._compute_here(pair_formulas.transp, x, y, v)
 
     def _midpoint(self, x: Tensor, w: Tensor, dtype: torch.dtype) -> Tensor:
         return formulas.midpoint(self._curvature_at(x), x[..., 1:], w, dtype)

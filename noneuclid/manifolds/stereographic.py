@@ -114,7 +114,7 @@ class GyrovectorSpace(SpaceForm):
         return torch.zeros(*size, self.dim, dtype=dtype, device=device)
 
     def _expmap0(self, u: Tensor, dtype: torch.dtype) -> Tensor:
-        return self._compute(formulas.expmap0, u, dtype=dtype)
+        return self._compute(formulas.expmap0, u, dtype=dtype, line=self.dim == 1)
 
     def _logmap0(self, y: Tensor) -> Tensor:
         return self._compute(formulas.logmap0, y)

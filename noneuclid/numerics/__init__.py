@@ -23,11 +23,24 @@ from noneuclid.numerics.spectral import (
     symmetric_sqrt1p,
 )
 from noneuclid.numerics.sums import cross_square, gap, row_dot, weighted_sum
-from noneuclid.numerics.trig import asinck, cosk, half_turn, log1p_ratio, sinck, tanck, turn
+from noneuclid.numerics.trig import (
+    asinck,
+    asink,
+    asink_square,
+    cosk,
+    half_turn,
+    log1p_ratio,
+    sinck,
+    tanck,
+    tank,
+    turn,
+)
 from noneuclid.numerics.update import update
 
 __all__ = [
     "asinck",
+    "asink",
+    "asink_square",
     "axis",
     "combination",
     "compute",
@@ -54,6 +67,7 @@ __all__ = [
     "symmetric_part",
     "symmetric_sqrt1p",
     "tanck",
+    "tank",
     "tolerance",
     "turn",
     "update",

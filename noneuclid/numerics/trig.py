@@ -16,15 +16,16 @@ from torch import Tensor
 from noneuclid.numerics.safe import safe_sqrt
 
 # |z| below which the series are used. Their first dropped term is < 1e-18 there, that of their
-# derivative < 1e-15; outside, the closed forms lose a factor 1/z in the first derivative, to 1e-13
+# derivative < 1e-15; outside, the closed forms lose a factor 1/z in the first derivative, to 3e-14
 # (of a term that enters every result multiplied by z, or K by the same digits as K itself).
-_NEAR = 2.0**-7
-_NEITHER: tuple[Tensor | None, Tensor | None] = (None, None)  # a branch that is left out
-_SINCK = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(6))
-_COSK = tuple((-1) ** k / math.factorial(2 * k) for k in range(6))
+_NEAR = 2.0**-5
+Branches = tuple[Tensor | None, Tensor | None]  # circular, hyperbolic; None where left out
+_NEITHER: Branches = (None, None)
+_SINCK = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(8))
+_COSK = tuple((-1) ** k / math.factorial(2 * k) for k in range(8))
 _LOG1P = tuple((-1) ** k / (k + 1) for k in range(13))
 _NEAR_ONE = 2.0**-5  # |u| below which the series of log(1 + u) / u is used, as right as the others
-_ASINCK = tuple(math.comb(2 * k, k) / (4**k * (2 * k + 1)) for k in range(8))
+_ASINCK = tuple(math.comb(2 * k, k) / (4**k * (2 * k + 1)) for k in range(13))
 
 
 def _polynomial(z: Tensor, coefficients: tuple[float, ...]) -> Tensor:
@@ -84,13 +85,45 @@ def tanck(z: Tensor, sign: int = 0) -> Tensor:
     tanh is (1 - e^-2h) / (1 + e^-2h), whose derivative does not cancel as 1 - tanh^2 does.
     """
     at = _Regions(z, sign)
-    circular = torch.tan(at.circular) / at.circular if sign >= 0 else None
-    hyperbolic = None
-    if sign <= 0:
+    circular, hyperbolic = _tangents(at)
+    if circular is not None:
+        circular = circular / at.circular
+    if hyperbolic is not None:
+        hyperbolic = hyperbolic / at.hyperbolic
+    return at.pick(_near_tangent(at), circular, hyperbolic)
+
+
+def tank(s: Tensor, curvature: Tensor, sign: int = 0) -> Tensor:
+    """Return tan(r s) / r with r = sqrt K, or tanh(r s) / r with r = sqrt -K; s at K = 0.
+
+    It is s tanck(K s^2) for s of either sign, of which the derivative by s would cancel by e^2rs.
+    """
+    at = _Regions(curvature * s * s, sign)
+    return _odd(s, curvature, at, _tangents(at), _near_tangent(at))
+
+
+def _tangents(at: _Regions) -> Branches:
+    """Return tan(sqrt z) and tanh(sqrt -z), each where z is beyond on its side."""
+    circular = hyperbolic = None
+    if at.sign >= 0:
+        circular = torch.tan(at.circular)
+    if at.sign <= 0:
         falling = torch.exp(-2 * at.hyperbolic)
-        hyperbolic = (1 - falling) / ((1 + falling) * at.hyperbolic)
-    series = _polynomial(at.near, _SINCK) / _polynomial(at.near, _COSK)
-    return at.pick(series, circular, hyperbolic)
+        hyperbolic = (1 - falling) / (1 + falling)
+    return circular, hyperbolic
+
+
+def _near_tangent(at: _Regions) -> Tensor:
+    return _polynomial(at.near, _SINCK) / _polynomial(at.near, _COSK)
+
+
+def _odd(s: Tensor, curvature: Tensor, at: _Regions, beyond: Branches, near: Tensor) -> Tensor:
+    """Return f(r s) / r for an odd f: s times its series near 0, and f of the root beyond."""
+    rate = torch.where(at.is_near, 1.0, curvature.abs()).sqrt()
+    far = at.pick(torch.ones_like(at.z), *beyond) / rate
+    return torch.where(
+        at.is_near, torch.where(at.is_near, s, 0.0) * near, torch.where(s < 0, -far, far)
+    )
 
 
 def asinck(z: Tensor, complement: Tensor | None = None, sign: int = 0) -> Tensor:
@@ -105,16 +138,55 @@ def asinck(z: Tensor, complement: Tensor | None = None, sign: int = 0) -> Tensor
     asinh is written through log1p: torch's own is twenty times slower and no more accurate.
     """
     at = _Regions(z, sign)
+    circular, hyperbolic = _angles(at, complement)
+    if circular is not None:
+        circular = circular / at.circular
+    if hyperbolic is not None:
+        hyperbolic = hyperbolic / at.hyperbolic
+    return at.pick(_polynomial(at.near, _ASINCK), circular, hyperbolic)
+
+
+def _angles(at: _Regions, complement: Tensor | None) -> Branches:
+    """Return asin(sqrt z) and asinh(sqrt -z), each where z is beyond on its side."""
     circular = hyperbolic = None
-    if sign >= 0:
+    if at.sign >= 0:
         assert complement is not None
-        cosine = safe_sqrt(torch.where(z >= _NEAR, complement, 1.0))
-        circular = torch.atan2(at.circular, cosine) / at.circular
-    if sign <= 0:
+        cosine = safe_sqrt(torch.where(at.z >= _NEAR, complement, 1.0))
+        circular = torch.atan2(at.circular, cosine)
+    if at.sign <= 0:
         h = at.hyperbolic
         square = h * h
-        hyperbolic = torch.log1p(h + square / (1 + (1 + square).sqrt())) / h
-    return at.pick(_polynomial(at.near, _ASINCK), circular, hyperbolic)
+        hyperbolic = torch.log1p(h + square / (1 + (1 + square).sqrt()))
+    return circular, hyperbolic
+
+
+def asink(
+    sine: Tensor, curvature: Tensor, complement: Tensor | None = None, sign: int = 0
+) -> Tensor:
+    """Return asin(r s) / r with r = sqrt K, or asinh(r s) / r with r = sqrt -K; s at K = 0.
+
+    It is s asinck(K s^2), of which the derivative by s would cancel: by r s / asinh(r s) far out
+    and by the cosine near a quarter turn.
+
+    Args:
+        sine: s, of either sign.
+        curvature: K.
+        complement: 1 - K s^2, as for `asinck`.
+        sign: of K, as there.
+    """
+    at = _Regions(curvature * sine * sine, sign)
+    near = _polynomial(at.near, _ASINCK)
+    return _odd(sine, curvature, at, _angles(at, complement), near)
+
+
+def asink_square(
+    square: Tensor, z: Tensor, curvature: Tensor, complement: Tensor | None = None, sign: int = 0
+) -> Tensor:
+    """Return `asink`(sqrt q)^2, analytic in q = `square` through 0; `z` is K q."""
+    at = _Regions(z, sign)
+    angle = at.pick(_polynomial(at.near, _ASINCK), *_angles(at, complement))
+    scale = torch.where(at.is_near, square, 1 / torch.where(at.is_near, 1.0, curvature.abs()))
+    return scale * angle * angle
 
 
 def half_turn(z: Tensor, sign: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -122,7 +194,7 @@ def half_turn(z: Tensor, sign: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]
 
     For formulas homogeneous in (c, s), with h = sqrt -z: where z < 0 they carry a common factor
     e^-h (its square is in `unit`, c^2 - h^2 s^2 = unit), so nothing overflows. `rest` is exact
-    where c - h s would cancel; it means nothing for z > 0.
+    where c - h s would cancel; it means nothing near 0 and for z > 0.
     """
     at = _Regions(z, sign)
     circular = hyperbolic = _NEITHER
@@ -133,7 +205,7 @@ def half_turn(z: Tensor, sign: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]
         falling = torch.exp(-2 * at.hyperbolic)
         sine = -torch.expm1(-2 * at.hyperbolic) / (2 * at.hyperbolic)
         hyperbolic = (1 + falling) / 2, sine
-        rest = torch.where(at.is_near, torch.exp(-safe_sqrt(-at.near)), falling)
+        rest = falling
         unit = torch.where(at.is_near | (z > 0), 1.0, falling)
     cosine = at.pick(_polynomial(at.near, _COSK), circular[0], hyperbolic[0])
     sine = at.pick(_polynomial(at.near, _SINCK), circular[1], hyperbolic[1])

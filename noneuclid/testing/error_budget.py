@@ -167,23 +167,19 @@ class _Ladder:
     def _known_loss(self, operation: str, argument: str, case: Case) -> float:
         """Return the factor by which an operation is known to lose more; docs/design.md says why.
 
-        - Transport on the hyperboloid: 4, inward from R to 0.3 R e^0.7R; its derivative by K
-          16 e^2R, that of the others 16 e^R.
+        - Transport on the hyperboloid: 4.
         - Derivatives by K near the origin: 1/R^2, the ratio of a result to its derivative there.
         - The radial derivative of expmap0 for K < 0: e^2R, the ratio to the tangential one.
         - Derivatives near an antipode: 16 over the square of the distance from it.
         """
         sign = curvature_of(self.manifold)
         is_lorentz = isinstance(self.manifold, Lorentz)
-        radius, loss = case.radius, 1.0
-        if is_lorentz and operation == "transp":
-            loss = 4 * math.exp(0.7 * radius if case.name == "uneven" else 0.0)
+        radius = case.radius
+        loss = 4.0 if is_lorentz and operation == "transp" else 1.0
         if not argument:
             return loss
         if argument == "K":
             loss = max(loss, radius**-2)
-        if is_lorentz and argument == "K":
-            loss = max(loss, 16 * math.exp(2 * radius if operation == "transp" else radius))
         if sign < 0 and operation == "expmap0":
             loss = max(loss, math.exp(2 * radius))
         if sign > 0:

@@ -30,13 +30,15 @@ Function = Callable[..., Tensor]  # (K, *arguments) -> result
 class Error(NamedTuple):
     """An error and the error allowed, in ulp; `argument` is "" for a value, else of a gradient.
 
-    `conditioned` tells that rounding the arguments alone already exceeds the plain bar.
+    `conditioned` tells that rounding the arguments alone already exceeds the plain bar, and `moved`
+    how far it moves the truth, in ulp; 0 where the error is within the bar, which needs no excuse.
     """
 
     argument: str
     error: float
     allowed: float
     conditioned: bool
+    moved: float = 0.0
 
 
 class Call:
@@ -185,14 +187,28 @@ class Call:
         if function is not None or all(error <= bar for error in errors.values()):
             return [Error(letter, error, bar, False) for letter, error in errors.items()]
         moved = self.problem.gradient_movement(self.eps)
+        if isinstance(self.manifold, Sphere):
+            moved["K"] += self._rounded_slopes()
         return [self._judge(letter, error, bar, moved[letter]) for letter, error in errors.items()]
+
+    def _rounded_slopes(self) -> Any:
+        """Return what rounding the gradients by a sphere's points does to that by K.
+
+        Directions do not depend on K: all of it is x.g / 2K of each point x = x^ / sqrt K, and the
+        coordinates of g are numbers of the dtype.
+        """
+        problem, true = self.problem, self._true_gradient()
+        points = set(self.signature.arguments) & set("xyp")
+        sizes = (problem.norm(true[a]) * problem.norm(problem.row(a)) for a in points)
+        return sum(sizes) * self.eps / 4 / problem.truth.curvature
 
     def _judge(self, argument: str, error: float, bar: float, movement: Any) -> Error:
         """Return the error with its bound, given how far rounding the arguments moves the truth."""
         moved = self._in_ulp(movement, argument)
-        if error <= bar or moved <= bar:
+        if error <= bar:
             return Error(argument, error, bar, False)
-        return Error(argument, error, CONDITION[self.dtype] * moved, True)
+        allowed = CONDITION[self.dtype] * moved if moved > bar else bar
+        return Error(argument, error, allowed, moved > bar, moved)
 
     def _true_value(self) -> Vector:
         if not hasattr(self, "_value"):

@@ -28,13 +28,13 @@ def modules(monkeypatch):
         del sys.modules[name]
 
 
-def row(draws, error, allowed=2.0, conditioned=False, peer=7.0, argument=""):
+def row(draws, error, allowed=2.0, conditioned=False, peer=7.0, argument="", moved=0.0):
     return draws.Measured(
         "ball",
         "dist",
         torch.float32,
         "R to 2",
-        Error(argument, error, allowed, conditioned),
+        Error(argument, error, allowed, conditioned, moved),
         peer,
         -1.0,
         4,
@@ -46,12 +46,17 @@ def test_the_page_has_every_section_and_the_worst_errors(modules, monkeypatch):
     accuracy, draws, *_ = modules
     monkeypatch.setattr(accuracy, "checks", lambda: {"always": [], "never": ["here"]})
     monkeypatch.setattr(accuracy, "shells", lambda: [("ball", torch.float32, 1.0, 16.6, True)])
-    measured = [row(draws, 0.25), row(draws, 1.5), row(draws, 9.0, argument="x", allowed=8.0)]
+    measured = [
+        row(draws, 0.25),
+        row(draws, 1.5),
+        row(draws, 9.0, argument="x", allowed=8.0, moved=3.0),
+    ]
     zero = [row(draws, 0.5), row(draws, 0.5, argument="K")]
     lines = list(accuracy.page(measured, zero, draws=1, seed=0))
     assert "| `dist` | float32 | 2 | 1.5 / 7.0 |  |  |  |" in lines
     assert "| `dist` | float32 | 8 | **9.0** / 7.0 |  |  |  |" in lines
-    assert any(line.startswith("| ball | `dist` | float32 | d/dx | 9.0 | 8.0 |") for line in lines)
+    broken = "| ball | `dist` | float32 | d/dx | 9.0 | 3.0 | 8.0 |"
+    assert any(line.startswith(broken) for line in lines)
     assert "- always: yes" in lines
     assert "- never: **no**, here" in lines
     assert "| ball | float32 | 1 | 16.6 | yes |" in lines

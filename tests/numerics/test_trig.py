@@ -4,7 +4,18 @@ import mpmath
 import pytest
 import torch
 
-from noneuclid.numerics import asinck, cosk, half_turn, log1p_ratio, sinck, tanck, turn
+from noneuclid.numerics import (
+    asinck,
+    asink,
+    asink_square,
+    cosk,
+    half_turn,
+    log1p_ratio,
+    sinck,
+    tanck,
+    tank,
+    turn,
+)
 
 mpmath.mp.dps = 60
 SMALL = [10.0**-p for p in range(0, 19, 2)]
@@ -120,3 +131,27 @@ def test_turn_does_not_overflow():
     (slope,) = torch.autograd.grad((c + s).sum(), far)
     assert torch.isfinite(slope).all()
     assert float(c[0].detach()) == pytest.approx(float(mpmath.cosh(44)), rel=1e-9)
+
+
+@pytest.mark.parametrize("s", [-1e60, -30.0, -0.1, 1e-9, 0.3, 1e20])
+def test_slope_of_an_arc_does_not_cancel(s):
+    """By s it is 1 / sqrt(1 + s^2), where that of s asinck(-s^2) loses a factor asinh(s)."""
+    x = torch.tensor([s], dtype=torch.float64, requires_grad=True)
+    K = torch.tensor([-1.0], dtype=torch.float64)
+    value, square = asink(x, K, sign=-1), asink_square(x * x, -x * x, K, sign=-1)
+    exact, rate = mpmath.asinh(s), 1 / mpmath.sqrt(1 + mpmath.mpf(s) ** 2)
+    (slope,) = torch.autograd.grad(value, x)
+    (other,) = torch.autograd.grad(square, x)
+    assert float(value.detach()) == pytest.approx(float(exact), rel=4e-16)
+    assert float(slope) == pytest.approx(float(rate), rel=2e-15)
+    assert float(other) == pytest.approx(float(2 * exact * rate), rel=2e-15)
+
+
+@pytest.mark.parametrize("s", [-15.0, -0.1, 1e-9, 3.0, 18.0])
+def test_slope_of_a_tangent_does_not_cancel(s):
+    """By s it is 1 / cosh(s)^2, where that of s tanck(-s^2) loses a factor e^2s."""
+    x = torch.tensor([s], dtype=torch.float64, requires_grad=True)
+    value = tank(x, torch.tensor([-1.0], dtype=torch.float64), sign=-1)
+    (slope,) = torch.autograd.grad(value, x)
+    assert float(value.detach()) == pytest.approx(float(mpmath.tanh(s)), rel=4e-16)
+    assert float(slope) == pytest.approx(float(mpmath.sech(s) ** 2), rel=1e-14)

@@ -79,10 +79,9 @@ static double add_points(Work *work, int64_t count) {
 }
 
 static void find_outward(Work *work, double size) {
-    const double inverse = size > 0 ? 1 / size : 0;
     memset(work->aside, 0, work->wide * sizeof(double));
-    for (int64_t k = 0; k < work->wide; k++)
-        work->outward[k] = inverse * work->total[k];
+    for (int64_t k = 0; k < work->wide; k++) /* on a line 1, which an inverse would not give */
+        work->outward[k] = size > 0 ? work->total[k] / size : 0;
 }
 
 /* height - s.e of each point, as (1 + |s - (s.e) e|^2) / (height + s.e) where s.e > 0 */
