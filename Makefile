@@ -78,11 +78,12 @@ examples: $(DEV)  ## run every example with its default arguments
 	  case $$script in */simulate*.py|*/_*.py) continue;; esac; \
 	  echo "== $$script"; $(BIN)/python $$script; done
 
-bench: $(DEV)  ## measure speed, accuracy and optimizers against Euclidean twins and peers; hours
+bench: $(DEV)  ## measure speed, accuracy, optimizers, layers against twins and peers; hours
 	$(BIN)/python benchmarks/speed.py
 	@if [ -f benchmarks/accuracy.py ]; then $(BIN)/python benchmarks/accuracy.py; fi
 	$(BIN)/python benchmarks/optim.py
 	$(BIN)/python benchmarks/optim_speed.py
+	$(BIN)/python benchmarks/layers.py
 
 clean:  ## remove the environment and everything made
 	rm -rf $(VENV) runs build dist docs/_build docs/api docs/auto_gallery docs/sg_execution_times.rst

@@ -8,10 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from noneuclid.functional._surface_logits import (
+    Plain,
+    is_transformed,
+    plain_gradients,
+    surface_logits,
+)
 from noneuclid.numerics import asinck, row_dot, safe_divide, safe_sqrt, wide
-from noneuclid.numerics.formula import SMALLEST, may_be_opaque
-from noneuclid.numerics.native import logits as native
-from noneuclid.numerics.native import tiles_graph as graph
+from noneuclid.numerics.native.logits import Surface
 
 Read = Callable[[Tensor, Tensor], Tensor]  # K, x -> the points that x stands for
 
@@ -39,19 +43,28 @@ def signed_distance_logits(
         read: K, x -> the points that stereographic coordinates beyond the last shell stand for.
     """
     rows = space.reshape(-1, space.shape[-1])
-    if torch.compiler.is_compiling() and may_be_opaque((space,)) and _is_built(space.dtype):
-        logits = graph.plane_logits(rows, *planes, curvature, model, read is not None)[0]
-        return logits.reshape(*space.shape[:-1], planes[0].shape[0])
-    if not _is_transformed() and _has_native(rows, planes[0]):
-        logits = _NativeLogits.apply(rows, *planes, curvature, (model, sign, read))[0]
-        return logits.reshape(*space.shape[:-1], planes[0].shape[0])
-    space = space if read is None else read(curvature, space)
-    if torch.compiler.is_compiling() or _is_transformed():
-        scale, height = ambient(row_dot(space, space), curvature, model)
-        return plain_logits(space, scale, height, planes, curvature, sign)
-    rows = space.reshape(-1, space.shape[-1])
-    logits = _Logits.apply(rows, *planes, curvature, model, sign)[0]
+    plain = _plain_of(model, sign, read)
+    surface = Surface("planes", model, read is not None)
+    logits = surface_logits(surface, plain, rows, planes, curvature)
+    if logits is None and (torch.compiler.is_compiling() or is_transformed()):
+        return plain(space, *planes, curvature)
+    if logits is None:
+        rows = rows if read is None else read(curvature, rows)
+        logits = _Logits.apply(rows, *planes, curvature, model, sign)[0]
     return logits.reshape(*space.shape[:-1], planes[0].shape[0])
+
+
+def _plain_of(model: str, sign: int, read: Read | None) -> Plain:
+    """Return the logits as one differentiable function of points, planes and K."""
+
+    def plain(
+        space: Tensor, normal: Tensor, shift: Tensor, length: Tensor, curvature: Tensor
+    ) -> Tensor:
+        space = space if read is None else read(curvature, space)
+        scale, height = ambient(row_dot(space, space), curvature, model)
+        return plain_logits(space, scale, height, (normal, shift, length), curvature, sign)
+
+    return plain
 
 
 def plain_logits(
@@ -87,63 +100,6 @@ def _arc(sine: Tensor, curvature: Tensor, sign: int) -> Tensor:
     side = torch.where(sine < 0, -1.0, 1.0).to(sine.dtype)  # |s| has derivative 0 at 0, side s 1
     size = side * rate * sine
     return side / rate * torch.log1p(size + size * size / (1 + (1 + size * size).sqrt()))
-
-
-def _is_transformed() -> bool:
-    """Tell whether a functorch transform or forward-mode derivative is running."""
-    forward_mode = torch.autograd.forward_ad._current_level >= 0
-    return forward_mode or torch._C._are_functorch_transforms_active()
-
-
-def _is_built(dtype: torch.dtype) -> bool:
-    return not torch._C._are_functorch_transforms_active() and native.has_logits(dtype)
-
-
-_is_built._dynamo_marked_constant = True  # type: ignore[attr-defined]  # see numerics/formula.py
-
-
-def _has_native(space: Tensor, normal: Tensor) -> bool:
-    return (
-        space.shape[0] * (space.shape[1] + normal.shape[0]) >= SMALLEST
-        and torch._C._len_torch_dispatch_stack() == 0
-        and all(t.device.type == "cpu" for t in (space, normal))
-        and native.has_logits(space.dtype)
-    )
-
-
-class _NativeLogits(torch.autograd.Function):
-    """|z| d by compiled functions; keeps the sines (N, C)."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, space: Tensor, normal: Tensor, shift: Tensor, length: Tensor, curvature: Tensor,
-        how: tuple[str, int, Read | None],
-    ) -> tuple[Tensor, Tensor]:  # fmt: skip
-        model, _, read = ctx.model, ctx.sign, ctx.read = how
-        planes = normal, shift, length
-        logits, sines = native.logits(space, planes, curvature, model, read is not None)
-        ctx.mark_non_differentiable(sines)
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(space, normal, shift, length, curvature, logits, sines)
-        return logits, sines
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor | None, _: None) -> tuple[Tensor | None, ...]:
-        if g is None:
-            return (None,) * 6
-        *inputs, logits, sines = ctx.saved_tensors
-        if torch.is_grad_enabled():  # create_graph: by the plain formula
-            return (*_graph(ctx, inputs, g, ctx.read), None)
-        space, normal, shift, length, curvature = inputs
-        planes = normal, shift, length
-        needs = ctx.needs_input_grad[0], ctx.needs_input_grad[4]
-        found = native.gradients(
-            space, planes, curvature, ctx.model, ctx.read is not None, (logits, sines), g, needs
-        )
-        by_length = found[3]
-        assert by_length is not None
-        found[3] = safe_divide(by_length, length)
-        return (*found, None)
 
 
 class _Logits(torch.autograd.Function):
@@ -195,7 +151,8 @@ class _Logits(torch.autograd.Function):
             return (None,) * 7
         *inputs, logits, sines, squares = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph: by the plain formula
-            return (*_graph(ctx, inputs, g), None, None)
+            plain, needs = _plain_of(ctx.model, ctx.sign, None), ctx.needs_input_grad[:5]
+            return (*plain_gradients(plain, inputs, needs, g), None, None)
         space, *_, length, curvature = inputs
         by_space = torch.empty_like(space) if ctx.needs_input_grad[0] else None
         by_rows = _backward_blocks(ctx, by_space, inputs, (g, sines, squares))
@@ -242,20 +199,6 @@ def _backward_blocks(
         if by_space is not None:
             torch.addmm(x * (-curvature * radial).to(s.dtype), pull, normal, out=y)
     return by_normal, by_shift, by_curvature
-
-
-def _graph(
-    ctx: Any, inputs: list[Tensor], g: Tensor, read: Read | None = None
-) -> list[Tensor | None]:
-    """Return the gradients of the five tensors as differentiable functions."""
-    space, normal, shift, length, curvature = inputs
-    space = space if read is None else read(curvature, space)
-    scale, height = ambient(row_dot(space, space), curvature, ctx.model)
-    planes = (normal, shift, length)
-    logits = plain_logits(space, scale, height, planes, curvature, ctx.sign)
-    wanted = [t for t, needed in zip(inputs, ctx.needs_input_grad, strict=False) if needed]
-    found = iter(torch.autograd.grad(logits, wanted, g, create_graph=True))
-    return [next(found) if needed else None for needed in ctx.needs_input_grad[:5]]
 
 
 def _asinh_into(result: Tensor, x: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from noneuclid.functional._per_class import logits_per_class
-from noneuclid.functional._signed_distance import _is_transformed
+from noneuclid.functional._signed_distance import Read
+from noneuclid.functional._surface_logits import is_transformed, surface_logits
 from noneuclid.functional.hyperplane import hyperplane_logits
 from noneuclid.manifolds import (
     Euclidean,
@@ -31,6 +32,7 @@ from noneuclid.numerics import (
     wide,
     with_derivative_of,
 )
+from noneuclid.numerics.native.logits import Surface
 from noneuclid.numerics.pairs import direct_distances
 
 
@@ -92,20 +94,38 @@ def _hyperbolic(manifold: Lorentz | GyrovectorSpace, x: Tensor, v: Tensor, g: Te
     K = manifold._curvature_at(x)
     K = torch.where(K < 0, K, -1.0)
     if isinstance(manifold, Lorentz):
-        return _compare(K, x[..., 1:], v, g, "hyperboloid")
-    if manifold.curvature.learnable:  # K may have moved: read the point that x stands for
-        x = manifold._projx(x, x.dtype)
+        return _horosphere_logits(K, x[..., 1:], v, g, "hyperboloid")
     if manifold.curvature_sign == 0:
         x = torch.where(manifold._curvature_at(x) < 0, x, 0.0)
-    return _compare(K, x, v, g, "stereographic")
+    read = None
+    if manifold.curvature.learnable:  # K may have moved: read the point that x stands for
+
+        def read(K: Tensor, x: Tensor) -> Tensor:
+            return manifold.at(K)._projx(x, x.dtype)
+
+    return _horosphere_logits(K, x, v, g, "stereographic", read)
 
 
-def _compare(K: Tensor, space: Tensor, v: Tensor, g: Tensor, model: str) -> Tensor:
+def _horosphere_logits(
+    K: Tensor, space: Tensor, v: Tensor, g: Tensor, model: str, read: Read | None = None
+) -> Tensor:
     rows = space.reshape(-1, space.shape[-1])
-    if torch.compiler.is_compiling() or _is_transformed():
-        logits = _plain(K, rows, v, g, model)
-    else:
-        logits = _Logits.apply(model, K, rows, v, g)
+    r = (-K).sqrt()
+    planes = -r * v, -torch.ones_like(g), g / r
+
+    def plain(rows: Tensor, normal: Tensor, _: Tensor, length: Tensor, K: Tensor) -> Tensor:
+        r = (-K).sqrt()
+        rows = rows if read is None else read(K, rows)
+        return _plain(K, rows, -normal / r, length * r, model)
+
+    surface = Surface("horospheres", model, read is not None)
+    logits = surface_logits(surface, plain, rows, planes, K)
+    if logits is None:
+        rows = rows if read is None else read(K, rows)
+        if torch.compiler.is_compiling() or is_transformed():
+            logits = _plain(K, rows, v, g, model)
+        else:
+            logits = _Logits.apply(model, K, rows, v, g)
     return logits.reshape(*space.shape[:-1], v.shape[0])
 
 

@@ -10,9 +10,10 @@ matrices on every model.
 import torch
 from torch import Tensor
 
-from noneuclid.layers._trigonometry import TRIGONOMETRY
+from noneuclid.layers._trigonometry import TRIGONOMETRY, reach, unrounded
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, SpaceForm
-from noneuclid.numerics import working_dtype
+from noneuclid.numerics import Row, compute, dots, joined, working_dtype
+from noneuclid.numerics.rows import first
 
 
 def to_ambient(
@@ -32,11 +33,9 @@ def to_ambient(
     """
     if isinstance(manifold, Euclidean):
         return c, torch.ones_like(c[..., :1])
-    dtype, curvature = _scalars(manifold, c, bend)
-    rows = c.to(working_dtype(c.dtype))
-    cosines, _ = TRIGONOMETRY[_space_form(manifold).curvature_sign]
-    cosine, sine = cosines(curvature * (rows * rows).sum(-1, keepdim=True).to(dtype))
-    return (sine.to(rows.dtype) * rows).to(c.dtype), cosine.to(c.dtype)
+    space, rows = _space_form(manifold), c.to(working_dtype(c.dtype))
+    cosine, sine = _turned(bend * space.curvature(c.device), rows, space.curvature_sign)
+    return (sine * rows).to(c.dtype), cosine.to(c.dtype)
 
 
 def from_ambient(
@@ -52,25 +51,59 @@ def from_ambient(
     """
     if isinstance(manifold, Euclidean):
         return X / torch.where(T == 0, 1, T)
-    dtype, curvature = _scalars(manifold, X, bend)
-    rows, height = X.to(working_dtype(X.dtype)), T.to(working_dtype(T.dtype)).to(dtype)
-    square = (rows * rows).sum(-1, keepdim=True).to(dtype)
-    length2 = height * height + curvature * square
-    # What rounding leaves of m^2 where all of it cancels; no points at all have no direction.
-    least = torch.finfo(rows.dtype).eps * height * height
-    absent = (height == 0) & (square == 0)
-    inverse = torch.where(absent, 1, torch.maximum(length2, least)).rsqrt()
-    _, unbend = TRIGONOMETRY[_space_form(manifold).curvature_sign]
-    stretch = unbend(height * inverse, curvature * square * inverse * inverse) * inverse
-    return (stretch.to(rows.dtype) * rows).to(X.dtype)
+    space, rows = _space_form(manifold), X.to(working_dtype(X.dtype))
+    curvature, eps = bend * space.curvature(X.device), torch.finfo(rows.dtype).eps
+    return (_stretch(curvature, T, rows, space.curvature_sign, eps) * rows).to(X.dtype)
 
 
-def _scalars(manifold: HomogeneousManifold, c: Tensor, bend: float) -> tuple[torch.dtype, Tensor]:
-    """Return the dtype of row scalars and `bend` K in it."""
+def ambient_rows(manifold: HomogeneousManifold, c: Tensor, *, bend: float = 1.0) -> Tensor:
+    """Return `to_ambient` as rows (T, X): (*, dim) -> (*, 1 + dim).
+
+    In eager mode a row formula, of which nothing but `c` is kept for the backward pass.
+    """
     space = _space_form(manifold)
-    # Rows of a free sign need the series through K = 0, which are written for float64.
-    dtype = working_dtype(c.dtype) if space.curvature_sign else torch.float64
-    return dtype, (bend * space.curvature(c.device)).to(dtype)
+    curvature, sign = bend * space.curvature(c.device), space.curvature_sign
+    if torch.compiler.is_compiling():  # it belongs into the loops before and after
+        return _ambient(curvature, c, sign)
+    return compute(_ambient, (curvature,), (c,), sign=sign)
+
+
+def from_ambient_rows(manifold: HomogeneousManifold, x: Tensor, *, bend: float = 1.0) -> Tensor:
+    """Return `from_ambient` of rows (T, X): (*, 1 + dim) -> (*, dim), likewise."""
+    space = _space_form(manifold)
+    curvature, sign = bend * space.curvature(x.device), space.curvature_sign
+    eps = torch.finfo(working_dtype(x.dtype)).eps
+    if torch.compiler.is_compiling():
+        return _direction(curvature, x[..., :1], x[..., 1:], sign, eps)
+    return compute(_direction, (curvature, first(x)), (x,), skip=1, sign=sign, eps=eps)
+
+
+def _ambient(K: Tensor, c: Tensor, sign: int) -> Tensor:
+    (C,) = unrounded(c)
+    cosine, sine = _turned(K, C, sign, reach(working_dtype(c.dtype)))
+    return joined(cosine, (sine * C).to(c.dtype))
+
+
+def _direction(K: Tensor, T: Tensor, x: Tensor, sign: int, eps: float) -> Tensor:
+    (X,) = unrounded(x)
+    return (_stretch(K, T, X, sign, eps) * X).to(x.dtype)
+
+
+def _turned(K: Tensor, C: Row, sign: int, largest: float | None = None) -> tuple[Tensor, Tensor]:
+    """Return cosk, sinck of K |C|^2."""
+    cosines, _ = TRIGONOMETRY[sign]
+    return cosines(K.to(C.dtype) * dots((C, C))[0], largest)
+
+
+def _stretch(K: Tensor, T: Tensor, X: Row, sign: int, eps: float) -> Tensor:
+    """Return the factor of X in `from_ambient`."""
+    T, square = T.to(X.dtype), dots((X, X))[0]
+    bent = K.to(X.dtype) * square
+    # What rounding leaves of m^2 where all of it cancels; no points at all have no direction.
+    length2 = torch.maximum(T * T + bent, eps * T * T)
+    inverse = 1 / torch.where((T == 0) & (square == 0), 1, length2).sqrt()
+    _, unbend = TRIGONOMETRY[sign]
+    return unbend(T * inverse, bent * inverse * inverse) * inverse
 
 
 def _space_form(manifold: HomogeneousManifold) -> SpaceForm:

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from noneuclid.layers._translation import translated
+from noneuclid.layers._trigonometry import unrounded
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, Product, SpaceForm
-from noneuclid.numerics import Row, compute, dots, rows, working_dtype
+from noneuclid.numerics import compute, dots
 
 
 def to_normal(manifold: HomogeneousManifold, x: Tensor) -> Tensor:
@@ -69,23 +70,16 @@ def _shortest(K: Tensor, c: Tensor) -> Tensor:
     return (torch.where(around, shorter, 1) * C).to(c.dtype)
 
 
-def unrounded(*tensors: Tensor) -> tuple[Row, ...]:
-    """Return rows to compute with, in the dtype that a layer's row scalars have in torch.
-
-    A native kernel has them in float64, which costs it nothing.
-    """
-    if isinstance(tensors[0], Tensor):
-        return tuple(t.to(working_dtype(t.dtype)) for t in tensors)
-    return rows(*tensors)
-
-
-def translate(manifold: HomogeneousManifold, c: Tensor, b: Tensor) -> Tensor:
+def translate(
+    manifold: HomogeneousManifold, c: Tensor, b: Tensor, weight: Tensor | None = None
+) -> Tensor:
     """Return the normal coordinates of x (+) b = exp_x(PT_{o->x} log_o b), x = exp_o(c).
 
     Args:
         manifold: any with an origin; spaces of constant curvature have the closed form below.
         c: normal coordinates of x, (*, dim).
         b: normal coordinates of b, (*, dim): of one point, or of one for each row.
+        weight: s, (1,), what b is multiplied by; None for 1.
 
     Formula, with C, S = cosk, sinck of K|c|^2 and C', S' those of K|b|^2:
 
@@ -99,9 +93,11 @@ def translate(manifold: HomogeneousManifold, c: Tensor, b: Tensor) -> Tensor:
     if isinstance(manifold, Product):
         dims = manifold.dims
         parts = zip(manifold.factors, c.split(dims, dim=-1), b.split(dims, dim=-1), strict=True)
-        return torch.cat([translate(factor, part, point) for factor, part, point in parts], -1)
+        moved = [translate(factor, part, point, weight) for factor, part, point in parts]
+        return torch.cat(moved, dim=-1)
     if isinstance(manifold, SpaceForm):
-        return translated(manifold, c, b)
+        return translated(manifold, c, b, weight)
+    b = b if weight is None else weight.to(b.dtype) * b
     if isinstance(manifold, Euclidean):
         return c + b
     x = from_normal(manifold, c)

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from noneuclid.layers._normal import principal, unrounded
-from noneuclid.layers._trigonometry import TRIGONOMETRY, reach
+from noneuclid.layers._normal import principal
+from noneuclid.layers._trigonometry import TRIGONOMETRY, reach, unrounded
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, SpaceForm
 from noneuclid.numerics import asinck, compute, dots, safe_divide, safe_sqrt
 

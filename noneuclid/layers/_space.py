@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from noneuclid.layers._normal import from_normal, principal, to_normal, unrounded
-from noneuclid.layers._trigonometry import TRIGONOMETRY
+from noneuclid.layers._normal import from_normal, principal, to_normal
+from noneuclid.layers._trigonometry import TRIGONOMETRY, unrounded
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, Lorentz, SpaceForm
 from noneuclid.manifolds.product import factors_of
 from noneuclid.numerics import asinck, compute, dots

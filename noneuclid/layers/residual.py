@@ -108,18 +108,18 @@ class ResidualSum(nn.Module):
     def tangent(self, c: Tensor, d: Tensor) -> Tensor:
         """Return it in normal coordinates: (*, dim), (*, dim) -> (*, dim)."""
         weights = self.log_weight.exp().split(1)
-        if self.kind == "mobius":
-            pairs = zip(weights, self.dims, strict=True)
-            spread = torch.cat([weight.expand(dim) for weight, dim in pairs])
-            return translate(self.manifold, c, spread.to(d.dtype) * d)
-        scales: Sequence[Tensor | None]
-        scales = [None] * len(weights) if self.log_scale is None else self.log_scale.exp().split(1)
         factors = factors_of(self.manifold)
-        parts = zip(factors, c.split(self.dims, -1), d.split(self.dims, -1), strict=True)
-        sums = [
-            weighted_pair(*part, weight, scale)
-            for part, weight, scale in zip(parts, weights, scales, strict=True)
-        ]
+        parts = list(zip(factors, c.split(self.dims, -1), d.split(self.dims, -1), strict=True))
+        if self.kind == "mobius":
+            sums = [translate(*part, weight) for part, weight in zip(parts, weights, strict=True)]
+        else:
+            scales: Sequence[Tensor | None] = [None] * len(weights)
+            if self.log_scale is not None:
+                scales = self.log_scale.exp().split(1)
+            sums = [
+                weighted_pair(*part, weight, scale)
+                for part, weight, scale in zip(parts, weights, scales, strict=True)
+            ]
         return sums[0] if len(sums) == 1 else torch.cat(sums, dim=-1)
 
     def flat_parameters(self) -> dict[str, Tensor]:

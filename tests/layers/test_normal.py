@@ -35,6 +35,26 @@ def test_translation_takes_a_point_for_each_row(signature: str, dtype: torch.dty
 
 
 @pytest.mark.parametrize("signature", SIGNATURES)
+def test_translation_by_a_weighted_vector(signature: str) -> None:
+    """A weight is what b is multiplied by, for the gradients too; for one b and for many."""
+    m = ne.manifold(signature)
+    c, many = 0.6 * torch.randn(2, 7, 8, dtype=torch.float64)
+    s = torch.tensor([0.4], dtype=torch.float64, requires_grad=True)
+    for b in (many, many[0]):
+        leaves = [t.detach().requires_grad_() for t in (c, b)] + [s]
+        found, expected = translate(m, *leaves), translate(m, leaves[0], s * leaves[1])
+        torch.testing.assert_close(found, expected)
+        g = torch.randn_like(found)
+        pairs = zip(
+            torch.autograd.grad(found, leaves, g),
+            torch.autograd.grad(expected, leaves, g),
+            strict=True,
+        )
+        for a, b in pairs:
+            torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("signature", SIGNATURES)
 def test_kernel_is_the_formula(signature: str, dtype: torch.dtype) -> None:
     """Batches large enough for a native kernel give what torch gives, gradients included."""
     m = ne.manifold(signature)

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 import noneuclid as ne
 from noneuclid.models import EuclideanTransformer, PMTransformer
 from noneuclid.models._budget import count_parameters
+from noneuclid.models.pm_transformer.feed_forward import FeedForward
+from noneuclid.models.pm_transformer.options import Options
 from noneuclid.optim import RiemannianAdam
 
 SIGNATURES = ["E8", "H4* x E4", "H4* x S4*", "K4(0)* x B4"]
@@ -200,6 +202,32 @@ def test_compiles_in_one_graph() -> None:
     pairs = [torch.autograd.grad(y.square().sum(), parameters) for y in (found, expected)]
     for name, a, b in zip(names, *pairs, strict=True):
         torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4, msg=lambda m, n=name: f"{n}: {m}")
+
+
+@pytest.mark.parametrize("signature", ["H6", "H6 x E6", "H6 x E4"])
+def test_feed_forward_maps_compute_their_activation_again(signature: str) -> None:
+    """One hidden row is kept for each point, not two; gradients are those of the plain formula."""
+    space = ne.manifold(signature)
+    layer = FeedForward(space, 5, Options(), 0.0)
+    c = torch.randn(40, space.dim, requires_grad=True)
+    kept: dict[int, int] = {}
+
+    def pack(t: Tensor) -> Tensor:
+        kept[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        found = layer(c)
+    own = {p.untyped_storage().data_ptr() for p in [c, *layer.parameters()]}
+    hidden = 4 * 40 * 5 * space.dim
+    assert sum(size for place, size in kept.items() if place not in own) < 1.7 * hidden
+    parameters = [c, *layer.parameters()]
+    again = torch.autograd.grad(found.square().sum(), parameters)
+
+    def plain(c: Tensor) -> Tensor:
+        return layer(c).square().sum()
+
+    torch.testing.assert_close(again[0], torch.func.grad(plain)(c.detach()))
 
 
 def test_errors() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import noneuclid as ne
-from noneuclid.functional import _signed_distance, hyperplane_logits
+from noneuclid.functional import _surface_logits, busemann_logits, hyperplane_logits
 from noneuclid.manifolds import _pairwise
 from noneuclid.numerics.native.build import compiler
 
@@ -54,7 +54,20 @@ def test_logits(signature, n, classes, dtype, monkeypatch):
     r = (0.4 * torch.randn(classes)).to(dtype).requires_grad_()
     leaves = [x, z, r, *manifold.parameters()]
     function = lambda: hyperplane_logits(manifold, x, z, r)  # noqa: E731
-    for pair in both(monkeypatch, _signed_distance, function, leaves):
+    for pair in both(monkeypatch, _surface_logits, function, leaves):
+        assert_same(*pair, dtype)
+
+
+@pytest.mark.parametrize("signature", ["B2", "B33*", "H7*", "K5(-0.5)*", "K5(0.5)*"])
+@pytest.mark.parametrize(("n", "classes"), [(0, 3), (1, 1), (17, 10), (50, 33)])
+def test_depths_in_horospheres(signature, n, classes, dtype, monkeypatch):
+    manifold = ne.manifold(signature).to(dtype)
+    x = manifold.random(n, dtype=dtype).requires_grad_()
+    v = torch.randn(classes, manifold.dim, dtype=dtype).requires_grad_()
+    gains = (0.5 + torch.rand(classes)).to(dtype).requires_grad_()
+    leaves = [x, v, gains, *manifold.parameters()]
+    function = lambda: busemann_logits(manifold, x, v, gains)  # noqa: E731
+    for pair in both(monkeypatch, _surface_logits, function, leaves):
         assert_same(*pair, dtype)
 
 
@@ -91,7 +104,7 @@ def test_graphs_hold_the_operators(signature, dtype):
 
     torch.compile(function, fullgraph=True, backend=seen)(x, y)
     assert any("pair_distances" in name for name in names)
-    assert any("plane_logits" in name for name in names)
+    assert any("surface_logits" in name for name in names)
     compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
     for a, b in zip(
         torch.autograd.grad(compiled(x, y), (x, y)),

@@ -116,14 +116,12 @@ class FactorAttention(nn.Module):
         dropout = options.dropout if self.training else 0.0
         if options.attention == "math":
             weights = explicit_weights(self._scores(q, k, v, own), seen.term, dropout)
-            X, T = heads.ambient(v.double())
-            sums = weights.double() @ torch.cat([X, T], dim=-1)
-            return heads.from_ambient(sums[..., :-1], sums[..., -1:]).to(v.dtype)
-        values = torch.cat(heads.ambient(v), dim=-1) if heads.is_curved else v
+            return heads.from_rows(weights.double() @ heads.rows(v.double())).to(v.dtype)
+        values = heads.rows(v)
         if self.log_scale is not None:
             scores = self._scores(q, k, v, own)
             sums = explicit_weights(scores, seen.term, dropout) @ values
         else:
             a, b, factor = inner_product_rows(options.score, heads, q, k, v, own)
             sums = fused_mean(a, b, values, seen.term, self.scale * factor, dropout)
-        return heads.from_ambient(sums[..., :-1], sums[..., -1:]) if heads.is_curved else sums
+        return heads.from_rows(sums)

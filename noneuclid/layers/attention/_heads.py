@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from noneuclid.layers._ambient import from_ambient, to_ambient
+from noneuclid.layers._ambient import ambient_rows, from_ambient_rows, to_ambient
 from noneuclid.layers._beta import beta_ratio
 from noneuclid.layers._trigonometry import TRIGONOMETRY
 from noneuclid.manifolds import HomogeneousManifold, SpaceForm
@@ -61,9 +61,21 @@ class Heads:
         """Return (X, T) of the heads: (*, d) -> (*, d), (*, 1)."""
         return to_ambient(self.manifold, c, bend=self.bend)
 
-    def from_ambient(self, X: Tensor, T: Tensor) -> Tensor:
-        """Return the heads in the direction of (X, T): (*, d), (*, 1) -> (*, d)."""
-        return from_ambient(self.manifold, X, T, bend=self.bend)
+    def rows(self, c: Tensor) -> Tensor:
+        """Return (T, X) of the heads, what a mean adds up: (*, H, n, d) -> (*, H, n, 1 + d).
+
+        On flat space, where the weights of a mean have the sum 1, the heads themselves.
+        """
+        if not self.is_curved:
+            return c
+        stored = c.transpose(-2, -3)  # as they were cut: a kernel reads them where they lie
+        return ambient_rows(self.manifold, stored, bend=self.bend).transpose(-2, -3)
+
+    def from_rows(self, sums: Tensor) -> Tensor:
+        """Return the heads in the direction of sums of `rows`: (*, 1 + d) -> (*, d)."""
+        if not self.is_curved:
+            return sums
+        return from_ambient_rows(self.manifold, sums, bend=self.bend)
 
     def depth(self, X: Tensor, T: Tensor) -> Tensor:
         """Return (1 - T) / K, half the squared chord from the origin, |c|^2 / 2 on flat space.

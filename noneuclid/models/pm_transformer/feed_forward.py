@@ -1,11 +1,13 @@
 """The feed-forward maps of a block, in normal coordinates."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from noneuclid.layers._normal import principal
 from noneuclid.manifolds import HomogeneousManifold
@@ -17,7 +19,8 @@ class FeedForward(nn.Module):
     """c -> W2 f(W1 c + b1) + b2 on the normal coordinates of every factor by itself.
 
     The Moebius linear maps of the source with biases in the tangent space, where both maps and the
-    activation between them act without exp and log.
+    activation between them act without exp and log. Of the hidden rows, the widest of a block, only
+    W1 c + b1 is kept for the backward pass, which computes f again.
 
     Args:
         space: where tokens live.
@@ -53,14 +56,31 @@ class FeedForward(nn.Module):
         """Return the coordinates of the output; factors of one dimension go in one product."""
         if len(self.dims) == 1 or len(set(self.dims)) > 1:
             parts = zip(c.split(self.dims, dim=-1), self.up, self.down, strict=True)
-            outputs = [second(self._between(first(part))) for part, first, second in parts]
+            outputs = [self._lowered(first(part), second) for part, first, second in parts]
             return principal(self.space, torch.cat(outputs, dim=-1))
         rows = c.reshape(-1, len(self.dims), self.dims[0]).transpose(0, 1)
-        rows = _side_by_side(self.down, self._between(_side_by_side(self.up, rows)))
+        rows = self._lowered(_side_by_side(self.up, rows), partial(_side_by_side, self.down))
         return principal(self.space, rows.transpose(0, 1).reshape(c.shape))
 
-    def _between(self, hidden: Tensor) -> Tensor:
-        return self.dropout(self.activation(hidden))
+    def _lowered(self, hidden: Tensor, down: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return W2 f(hidden) + b2."""
+
+        def lowered(hidden: Tensor) -> Tensor:
+            return down(self.dropout(self.activation(hidden)))
+
+        if not torch.is_grad_enabled() or torch.compiler.is_exporting() or _is_transformed():
+            return lowered(hidden)
+        draws = self.training and self.dropout.p > 0
+        result: Tensor = checkpoint(lowered, hidden, use_reentrant=False, preserve_rng_state=draws)
+        return result
+
+
+def _is_transformed() -> bool:
+    """Tell whether a transform of torch.func is running: it knows no hooks on what is kept."""
+    return torch._C._are_functorch_transforms_active()
+
+
+_is_transformed._dynamo_marked_constant = True  # type: ignore[attr-defined]  # see numerics/formula.py
 
 
 def _side_by_side(maps: Iterable[nn.Module], rows: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ Sums = tuple[Tensor, Tensor, Tensor]
 
 
 def _tiles(dtype: torch.dtype) -> Tiles | None:
-    return tiles_of("ambient_sums.c", ("sums", "gradients"), dtype)
+    return tiles_of(("ambient_sums.c",), ("sums", "gradients"), dtype)
 
 
 def has_sums(dtype: torch.dtype) -> bool:

@@ -1,13 +1,17 @@
-"""Signed distances to hyperplanes and their gradients, compiled: what `logits.c` computes, called.
+"""Logits of surfaces and their gradients, compiled: what `classes.h` computes, called.
 
-With (T, X) the ambient coordinates of a point and K the curvature, plane c has the signed distance
-d of sine sin_K(d) = s = X.normal_c - shift_c T; its logit is length_c d. Products are float64 sums,
-arcs are formed in the dtype of the points.
+With (T, X) the ambient coordinates of a point, K the curvature and s = X.normal_c - shift_c T, the
+logit of class c is length_c d, where
+
+- "planes": d is the signed distance from a hyperplane, sin_K(d) = s;
+- "horospheres": d = -log s, with normal_c = -sqrt(-K) v_c and shift_c = -1 for every class.
+
+Products are float64 sums, distances are formed in the dtype of the points.
 """
 
 import array
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,33 +20,46 @@ from noneuclid.numerics.native.ambient import reading
 from noneuclid.numerics.native.threads import spans_of
 from noneuclid.numerics.native.tiles import Tiles, address, tiles_of
 
-_TILE = 16  # rows, as in logits.c
+_TILE = 16  # rows, as in classes.h
 
 Planes = tuple[Tensor, Tensor, Tensor]
 
 
-def _tiles(dtype: torch.dtype) -> Tiles | None:
-    return tiles_of("logits.c", ("logits", "gradients"), dtype)
+class Surface(NamedTuple):
+    """What logits are those of.
+
+    Attributes:
+        kind: "planes" or "horospheres".
+        model: how rows are read, see `ambient.reading`, like the next.
+        moves: see there.
+    """
+
+    kind: str
+    model: str
+    moves: bool
 
 
-def has_logits(dtype: torch.dtype) -> bool:
-    """Tell whether the compiled functions are there for points of `dtype`."""
-    return _tiles(dtype) is not None
+def _tiles(kind: str, dtype: torch.dtype) -> Tiles | None:
+    return tiles_of(("classes.h", f"{kind}.c"), ("logits", "gradients"), dtype)
+
+
+def has_logits(kind: str, dtype: torch.dtype) -> bool:
+    """Tell whether the compiled functions of a kind are there for points of `dtype`."""
+    return _tiles(kind, dtype) is not None
 
 
 def logits(
-    space: Tensor, planes: Planes, curvature: Tensor, model: str, moves: bool
+    surface: Surface, space: Tensor, planes: Planes, curvature: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the logits and the sines, both (n, C) in the dtype of `space` (n, d).
 
     Args:
-        space: rows, see `ambient.reading`.
+        surface: what the logits are those of.
+        space: rows (n, d).
         planes: normals (C, d), shifts (C,) and lengths (C,), float64.
         curvature: K, (1,) in float64.
-        model: see `ambient.reading`, like the next.
-        moves: see there.
     """
-    job = _Job(space, planes, curvature, model, moves)
+    job = _Job(surface, space, planes, curvature)
     both = torch.empty(2, space.shape[0], planes[0].shape[0], dtype=space.dtype, device="cpu")
     table = job.table([*both, None], [None] * 5)
     job.tiles(0, [(table, *span) for span in job.spans()])
@@ -50,24 +67,23 @@ def logits(
 
 
 def gradients(
-    space: Tensor, planes: Planes, curvature: Tensor, model: str, moves: bool,
+    surface: Surface, space: Tensor, planes: Planes, curvature: Tensor,
     kept: tuple[Tensor, Tensor], g: Tensor, needs: Sequence[bool],
 ) -> list[Tensor | None]:  # fmt: skip
-    """Return the gradients by space, normals, shifts, |z| d / d length and, where needed, K.
+    """Return the gradients by space, normals, shifts, length d / d length and, where needed, K.
 
     Args:
-        space: as for `logits`, like the next four.
+        surface: as for `logits`, like the next three.
+        space: see there.
         planes: see there.
         curvature: see there.
-        model: see there.
-        moves: see there.
         kept: what `logits` returned.
         g: the gradient by the logits.
         needs: whether space and K need one; the others are always there.
     """
-    job = _Job(space, planes, curvature, model, moves)
+    job = _Job(surface, space, planes, curvature)
     # The part of K's that comes through moving a point is read off the gradient by the point.
-    is_wanted = needs[0] or (moves and needs[1])
+    is_wanted = needs[0] or (surface.moves and needs[1])
     by_space = torch.empty(space.shape, dtype=space.dtype, device="cpu") if is_wanted else None
     g = g.contiguous()  # held until the calls are done: tables hold addresses only
     calls, parts = [], []
@@ -82,16 +98,14 @@ def gradients(
 
 
 class _Job:
-    """The tables that describe the logits to the compiled functions (Job in logits.c)."""
+    """The tables that describe the logits to the compiled functions (Job in classes.h)."""
 
-    def __init__(
-        self, space: Tensor, planes: Planes, curvature: Tensor, model: str, moves: bool
-    ) -> None:
+    def __init__(self, surface: Surface, space: Tensor, planes: Planes, curvature: Tensor) -> None:
         self.space = space if space.stride(-1) == 1 or space.shape[1] == 1 else space.contiguous()
         self.planes = [t.contiguous() for t in planes]
-        self.reading = reading(self.space, curvature, model, moves)
+        self.reading = reading(self.space, curvature, surface.model, surface.moves)
         self.classes = planes[0].shape[0]
-        self.tiles: Any = _tiles(space.dtype)
+        self.tiles: Any = _tiles(surface.kind, space.dtype)
 
     def spans(self) -> list[tuple[int, int]]:
         """Return the spans of rows that threads take."""

@@ -28,7 +28,7 @@ _CACHE = 2**14  # numbers of a chunk of y that stay in the cache
 
 
 def _tiles(dtype: torch.dtype) -> Tiles | None:
-    return tiles_of("pairs.c", ("distances", "gradients"), dtype)
+    return tiles_of(("pairs.c",), ("distances", "gradients"), dtype)
 
 
 def has_pairs(dtype: torch.dtype) -> bool:

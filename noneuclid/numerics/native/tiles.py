@@ -21,9 +21,9 @@ _HEADERS = "arc.h", "tiles.h", "ambient.h"
 
 
 class Tiles:
-    """The functions of one file of C, for results of one dtype."""
+    """The functions of some files of C, for results of one dtype."""
 
-    def __init__(self, file: str, names: tuple[str, ...], dtype: torch.dtype) -> None:
+    def __init__(self, files: tuple[str, ...], names: tuple[str, ...], dtype: torch.dtype) -> None:
         constants = {
             "SINGLE": int(dtype == torch.float32),
             "SLOPE": _numbers(SLOPE),
@@ -31,8 +31,8 @@ class Tiles:
             "SPHERE": _numbers(largest_norm(dtype, "sphere")),
         }
         head = "".join(f"#define {name} {value}\n" for name, value in constants.items())
-        files = (_HERE.with_name(name).read_text() for name in (*_HEADERS, file))
-        code = head + PRELUDE + "".join(files)
+        texts = (_HERE.with_name(name).read_text() for name in (*_HEADERS, *files))
+        code = head + PRELUDE + "".join(texts)
         self._functions = loaded(code, (*names, "scratch_of"), contracts=True)
 
     def __bool__(self) -> bool:
@@ -51,17 +51,17 @@ def _numbers(values: Sequence[float]) -> str:
     return ", ".join(map(repr, values))
 
 
-def tiles_of(file: str, names: tuple[str, ...], dtype: torch.dtype) -> Tiles | None:
-    """Return functions of a file for results of `dtype`; None without a compiler or that dtype."""
+def tiles_of(files: tuple[str, ...], names: tuple[str, ...], dtype: torch.dtype) -> Tiles | None:
+    """Return functions of files for results of `dtype`; None without a compiler or that dtype."""
     if dtype not in (torch.float32, torch.float64) or compiler() is None:
         return None
-    key = (file, dtype)
+    key = (files, dtype)
     if key not in _made:
-        _made[key] = Tiles(file, names, dtype)
+        _made[key] = Tiles(files, names, dtype)
     return _made[key] or None
 
 
-_made: dict[tuple[str, torch.dtype], Tiles] = {}
+_made: dict[tuple[tuple[str, ...], torch.dtype], Tiles] = {}
 
 
 def address(tensor: Tensor | None) -> int:

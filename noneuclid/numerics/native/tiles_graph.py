@@ -63,51 +63,62 @@ pair_distances.register_autograd(_pairs_backward, setup_context=_keep_pairs)
 # -- logits ----------------------------------------------------------------------------------------
 
 
-@torch.library.custom_op("noneuclid::plane_logits", mutates_args=())
-def plane_logits(
-    space: Tensor, normal: Tensor, shift: Tensor, length: Tensor, curvature: Tensor, model: str,
-    moves: bool,
+# An operator takes the fields of a `Surface` one by one.
+
+
+@torch.library.custom_op("noneuclid::surface_logits", mutates_args=())
+def surface_logits(
+    space: Tensor, normal: Tensor, shift: Tensor, length: Tensor, curvature: Tensor, kind: str,
+    model: str, moves: bool,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Return logits and sines, both (n, C)."""
-    planes = normal, shift, length
-    logits, sines = native_logits.logits(space, planes, curvature, model, moves)
+    surface = native_logits.Surface(kind, model, moves)
+    logits, sines = native_logits.logits(surface, space, (normal, shift, length), curvature)
     return logits, sines.clone()  # the two lie in one block, which an operator may not return
 
 
-@plane_logits.register_fake
+@surface_logits.register_fake
 def _(
-    space: Tensor, normal: Tensor, shift: Tensor, length: Tensor, curvature: Tensor, model: str,
-    moves: bool,
+    space: Tensor, normal: Tensor, shift: Tensor, length: Tensor, curvature: Tensor, kind: str,
+    model: str, moves: bool,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     shape = space.shape[0], normal.shape[0]
     return space.new_empty(shape), space.new_empty(shape)
 
 
-@torch.library.custom_op("noneuclid::plane_gradients", mutates_args=())
-def _plane_gradients(tensors: list[Tensor], g: Tensor, model: str, moves: bool) -> list[Tensor]:
+@torch.library.custom_op("noneuclid::surface_gradients", mutates_args=())
+def _surface_gradients(
+    tensors: list[Tensor], g: Tensor, kind: str, model: str, moves: bool
+) -> list[Tensor]:
     space, normal, shift, length, curvature, logits, sines = tensors
-    planes = normal, shift, length
     found = native_logits.gradients(
-        space, planes, curvature, model, moves, (logits, sines), g, (True, True)
+        native_logits.Surface(kind, model, moves),
+        space,
+        (normal, shift, length),
+        curvature,
+        (logits, sines),
+        g,
+        (True, True),
     )
     return [f for f in found if f is not None]
 
 
-@_plane_gradients.register_fake
-def _(tensors: list[Tensor], g: Tensor, model: str, moves: bool) -> list[Tensor]:
+@_surface_gradients.register_fake
+def _(tensors: list[Tensor], g: Tensor, kind: str, model: str, moves: bool) -> list[Tensor]:
     return [t.new_empty(t.shape) for t in tensors[:5]]
 
 
 def _keep_logits(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    *tensors, ctx.model, ctx.moves = inputs
+    *tensors, kind, model, moves = inputs
+    ctx.surface = kind, model, moves
     ctx.save_for_backward(*tensors, *output)
 
 
 def _logits_backward(ctx: Any, g: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-    found = _plane_gradients(list(ctx.saved_tensors), g, ctx.model, ctx.moves)
+    found = _surface_gradients(list(ctx.saved_tensors), g, *ctx.surface)
     length = ctx.saved_tensors[3]
     found[3] = torch.where(length == 0, 0, found[3] / torch.where(length == 0, 1, length))
-    return (*found, None, None)
+    return (*found, None, None, None)
 
 
-plane_logits.register_autograd(_logits_backward, setup_context=_keep_logits)
+surface_logits.register_autograd(_logits_backward, setup_context=_keep_logits)

@@ -57,8 +57,8 @@ def test_beta_keeps_the_expected_size(signature: str) -> None:
     heads = Heads(m, 3, "beta")
     assert heads.unit == beta_ratio(6, 2)
     c = 0.3 * torch.randn(1, 4, 6, dtype=torch.float64)
-    X, T = heads.ambient(heads.cut(c, 1)[0][0, 0])
-    mean = heads.from_ambient(X.mean(0, keepdim=True), T.mean(0, keepdim=True))
+    rows = heads.rows(heads.cut(c, 1)[0])
+    mean = heads.from_rows(rows.mean(-2, keepdim=True))[0, 0]
     small = m.like(2)
     expected = small.midpoint(points(small, heads.unit * c[0, :, :2]))
     torch.testing.assert_close(coordinates(small, expected) / heads.unit, mean[0])

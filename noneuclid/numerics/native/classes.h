@@ -1,6 +1,7 @@
-/* Signed distances to hyperplanes and their gradients: see logits.py. Needs prelude.h, arc.h,
-   tiles.h and ambient.h. The products are float64 sums: eight classes in eight lanes forward, eight coordinates
-   backward. */
+/* Rows against classes: what logits of planes and of horospheres share. Needs prelude.h, arc.h,
+   tiles.h and ambient.h. A class has a normal, a shift and a length; a point (T, X) has the sine
+   s = X.normal - shift T for it, and the logit length arc(s). The products are float64 sums: eight
+   classes in eight lanes forward, eight coordinates backward. */
 
 enum { TILE = 2 * ROWS };
 
@@ -19,10 +20,17 @@ typedef struct {
     int64_t wide, across; /* width and classes, filled up to whole lanes */
     double K, rate;       /* sqrt |K|, 1 where K = 0 */
     double *rows, *normal, *by_normal, *shift, *length, *by_length, *sines, *pull;
-    double *back, *flat, *arcs, *repeated; /* see find_pull; |z| of all logits of a tile */
+    double *back, *flat, *arcs, *repeated; /* see find_pull; lengths of all logits of a tile */
     double *by_shift; /* for each class, in lanes over rows */
-    Real *lengths; /* |z| / rate of all logits of a tile */
+    Real *lengths; /* the same over rate */
+    double *rise; /* T - 1, for horospheres */
 } Work;
+
+/* what a kind of surface defines */
+static const double *lifts(const Job *job, const Work *work);
+static void give_logits(const Job *job, Work *work, int64_t first, int64_t rows, double *sines);
+static void find_pull(const Job *job, Work *work, int64_t first, int64_t count);
+static double arcs_by_curvature(Work *work, const Real *sines, int64_t count);
 
 static char *laid_out(const Job *job, char *scratch, Work *work) {
     const int64_t wide = whole_lanes(job->reading.width), across = whole_lanes(job->classes);
@@ -49,10 +57,11 @@ static char *laid_out(const Job *job, char *scratch, Work *work) {
     work->flat = taken(&scratch, TILE * across);
     work->repeated = taken(&scratch, TILE * across);
     work->lengths = (Real *)taken(&scratch, TILE * across);
+    work->rise = taken(&scratch, TILE);
     return scratch;
 }
 
-static void take_planes(const Job *job, Work *work, int is_backward) {
+static void take_classes(const Job *job, Work *work, int is_backward) {
     const int64_t classes = job->classes, width = job->reading.width;
     memset(work->rows, 0, TILE * work->wide * sizeof(double));
     memset(work->normal, 0, work->across * work->wide * sizeof(double));
@@ -85,7 +94,10 @@ static void take_rows(const Job *job, Work *work, int64_t first, int64_t count) 
 
 /* -- forward ----------------------------------------------------------------------------------- */
 
-static void find_sines(const Work *work, int64_t width) {
+/* s = X.normal - shift T, T as `lifts` has it */
+static void find_sines(const Job *job, const Work *work) {
+    const int64_t width = job->reading.width;
+    const double *const lift = lifts(job, work);
     const Lanes *normal = (const Lanes *)work->normal;
     for (int64_t c = 0; c < work->across; c += WIDTH, normal += width) {
         const Lanes shift = load_double(work->shift + c, WIDTH);
@@ -97,30 +109,11 @@ static void find_sines(const Work *work, int64_t width) {
                     sums[r] += rows[r * work->wide + k] * normal[k];
             for (int r = 0; r < ROWS; r++) {
                 const int row = first + r;
-                const Lanes sine = work->at.scale[row] * sums[r] - work->at.height[row] * shift;
+                const Lanes sine = work->at.scale[row] * sums[r] - lift[row] * shift;
                 memcpy(work->sines + row * work->across + c, &sine, sizeof sine);
             }
         }
     }
-}
-
-static void find_logits(const Work *work, int64_t count, const double *sines, Real *logits) {
-    const Real *const lengths = work->lengths;
-    const double K = work->K, rate = work->rate;
-    if (K < 0)
-        for (int64_t i = 0; i < count; i++) {
-            const Real sine = (Real)(sines[i] * rate), size = hyperbolic((Real)fabs(sine));
-            logits[i] = lengths[i] * real_copysign(size, sine);
-        }
-    else if (K > 0)
-        for (int64_t i = 0; i < count; i++) {
-            const double sine = sines[i] * rate, cosine2 = larger(1 - sine * sine, 0);
-            const Real size = circular((Real)fabs(sine), real_sqrt((Real)cosine2));
-            logits[i] = lengths[i] * real_copysign(size, (Real)sine);
-        }
-    else
-        for (int64_t i = 0; i < count; i++)
-            logits[i] = lengths[i] * (Real)sines[i];
 }
 
 void logits(const int64_t *const table, char *const scratch, int64_t begin, int64_t end) {
@@ -128,37 +121,23 @@ void logits(const int64_t *const table, char *const scratch, int64_t begin, int6
     Work *const work = (Work *)scratch;
     const int64_t classes = job->classes;
     laid_out(job, scratch, work);
-    take_planes(job, work, 0);
+    take_classes(job, work, 0);
     for (int64_t row = begin; row < end; row += TILE) {
         const int64_t rows = end - row < TILE ? end - row : TILE;
         take_rows(job, work, row, rows);
-        find_sines(work, job->reading.width);
+        find_sines(job, work);
         double *const packed = work->pull;
         for (int64_t r = 0; r < rows; r++)
             for (int64_t c = 0; c < classes; c++)
                 packed[r * classes + c] = work->sines[r * work->across + c];
-        for (int64_t i = 0; job->sines && i < rows * classes; i++)
-            job->sines[row * classes + i] = (Real)packed[i];
-        find_logits(work, rows * classes, packed, job->logits + row * classes);
+        give_logits(job, work, row, rows, packed);
     }
 }
 
 /* -- backward ---------------------------------------------------------------------------------- */
 
-/* the gradients by the arcs, p = g |z| d(distance)/d(sine), 0 at the pole of a plane, and g times
-   the logits; p and the sines once more, class by class */
-static void find_pull(const Job *job, Work *work, int64_t first, int64_t count) {
-    const int64_t classes = job->classes, all = count * classes;
-    const Real *const sines = job->sines + first * classes, *const g = job->g + first * classes;
-    const Real *const logits = job->logits + first * classes;
-    const double K = work->K;
-    for (int64_t i = 0; i < all; i++) {
-        const double sine = sines[i], cosine2 = 1 - K * sine * sine;
-        const Real slope = 1 / real_sqrt((Real)(cosine2 <= 0 ? 1 : cosine2));
-        work->back[i] = g[i] * work->repeated[i];
-        work->flat[i] = cosine2 <= 0 ? 0 : work->back[i] * slope;
-        work->arcs[i] = (double)g[i] * logits[i];
-    }
+/* sines and the pull on them once more, class by class, and the pull on lengths */
+static void turn_classes(Work *work, int64_t classes, int64_t count, const Real *sines) {
     for (int64_t r = 0, i = 0; r < count; r++)
         for (int64_t c = 0; c < classes; c++, i++) {
             work->sines[c * TILE + r] = sines[i];
@@ -168,24 +147,6 @@ static void find_pull(const Job *job, Work *work, int64_t first, int64_t count) 
     for (int64_t r = count; r < TILE; r++)
         for (int64_t c = 0; c < classes; c++)
             work->pull[c * TILE + r] = 0;
-}
-
-/* The gradient by K of the arcs d at fixed sines s, (s / cos - d) / 2K, by what find_pull found.
-   Near 0, where that cancels, by the series of its slope. */
-static double arcs_by_curvature(Work *work, const Real *sines, int64_t count) {
-    const double K = work->K, inverse = K == 0 ? 0 : 0.5 / K;
-    Lanes sum = {0};
-    for (int64_t i = 0; i < count; i += WIDTH) {
-        const int64_t left = count - i < WIDTH ? count - i : WIDTH;
-        const Lanes sine = LOAD_REAL(sines + i, left), z = K * sine * sine;
-        Lanes bend = load_double(work->back + i, left) * sine * sine * sine * slope_near_0(z);
-        for (int l = 0; l < left; l++) {
-            const double far = (work->flat[i + l] * sine[l] - work->arcs[i + l]) * inverse;
-            bend[l] = fabs(z[l]) < NEAR ? bend[l] : far;
-        }
-        sum += bend;
-    }
-    return across(sum);
 }
 
 /* Turn the pull on sines into that on products, and write the pull on the square of a row through X
@@ -265,7 +226,7 @@ static void give_rows(const Job *job, const Work *work, int64_t first, int64_t c
     }
 }
 
-static void give_planes(const Job *job, const Work *work, double by_curvature) {
+static void give_classes(const Job *job, const Work *work, double by_curvature) {
     for (int64_t c = 0; c < job->classes; c++) {
         job->by_shift[c] = across(((Lanes *)work->by_shift)[c]);
         job->by_length[c] = work->by_length[c];
@@ -282,7 +243,7 @@ void gradients(const int64_t *const table, char *const scratch, int64_t begin, i
     const int64_t width = job->reading.width;
     double by_curvature = 0, radial[TILE];
     laid_out(job, scratch, work);
-    take_planes(job, work, 1);
+    take_classes(job, work, 1);
     for (int64_t row = begin; row < end; row += TILE) {
         const int64_t rows = end - row < TILE ? end - row : TILE;
         take_rows(job, work, row, rows);
@@ -303,7 +264,7 @@ void gradients(const int64_t *const table, char *const scratch, int64_t begin, i
                                           work->at.square[r], width,
                                           job->by_space + (row + r) * width);
     }
-    give_planes(job, work, by_curvature);
+    give_classes(job, work, by_curvature);
 }
 
 /* the bytes of scratch that a job needs */
