@@ -34,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).parent / "layers"))  # as pytest has it, f
 from layer_cases import CASES, anywhere, points
 
 import noneuclid as ne
+from noneuclid.models import PMMLP, PMTransformer
 from noneuclid.optim import RiemannianAdam, RiemannianSGD
 
 OPTIMIZERS = {
@@ -175,6 +176,38 @@ def ddp_trains_every_layer():
             where = f"{cls.__name__} {variant} {name}"
             if other is not None:
                 assert_close(where, parameter.grad, other, 1e-6)
+
+
+def ddp_steps_whole_models_as_one_process():
+    """PM-Transformer and PM-MLP: an Adam step from two halves of a batch is that of the whole."""
+    made = torch.Generator().manual_seed(0)
+    features, momenta = (torch.randn(4, 5, n, generator=made) for n in (7, 4))
+    momenta[..., 3] = 1.01 * momenta[..., :3].square().sum(-1).sqrt()
+    mask = torch.arange(5) < torch.arange(2, 6)[:, None]
+    labels = torch.tensor([0, 1, 1, 0])
+    sizes = {"layers": 2, "heads": 2, "ffn_ratio": 2, "pair_widths": (6,)}
+    models = {
+        "PMTransformer": (lambda: PMTransformer(7, 2, "H4* x E4", "S4* x B4", **sizes), momenta),
+        "PMMLP": (lambda: PMMLP(7, 2, "H4* x S4* x E2"), None),
+    }
+    for name, (build, more) in models.items():
+        given = [t for t in (features, mask, more, labels) if t is not None]
+        torch.manual_seed(0)
+        model = build().eval()  # batch statistics are those of a process
+        expected = copy.deepcopy(model)
+        before = copy.deepcopy(dict(model.named_parameters()))
+        step_on(expected, given)
+        parallel = DistributedDataParallel(model)
+        step_on(parallel, [t.chunk(2)[dist.get_rank()] for t in given])
+        assert_equal(parallel, dict(expected.named_parameters()), rtol=1e-6)
+        still = [n for n, p in model.named_parameters() if p.equal(before[n])]
+        assert not still, f"{name}: {still} did not move"
+
+
+def step_on(model, given):
+    optimizer = RiemannianAdam(model.parameters(), lr=0.05)
+    nn.functional.cross_entropy(model(*given[:-1]), given[-1]).backward()
+    optimizer.step()
 
 
 def fsdp_keeps_marks():
@@ -335,6 +368,7 @@ CHECKS = {
     },
     "ddp_state_dict_round_trip": ddp_state_dict_round_trip,
     "ddp_trains_every_layer": ddp_trains_every_layer,
+    "ddp_steps_whole_models_as_one_process": ddp_steps_whole_models_as_one_process,
     "fsdp_keeps_marks": fsdp_keeps_marks,
     "fsdp_shards_batch_axes_only": fsdp_shards_batch_axes_only,
     **{

@@ -1,5 +1,6 @@
 """Sums of points on the hyperboloid or sphere, whose length is the hard part of every midpoint."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -45,12 +46,12 @@ def ambient_sum(K: Tensor, x: Tensor, w: Tensor, reading: Reading) -> Sums:
         reading: how x is read.
     """
     batch = torch.broadcast_shapes(x.shape[:-2], w.shape[:-2])
-    groups = x.expand(*batch, *x.shape[-2:]).reshape(batch.numel(), *x.shape[-2:])
-    weights = w.expand(*batch, *w.shape[-2:]).reshape(batch.numel(), w.shape[-2])
+    groups = x.expand(*batch, *x.shape[-2:]).reshape(math.prod(batch), *x.shape[-2:])
+    weights = w.expand(*batch, *w.shape[-2:]).reshape(math.prod(batch), w.shape[-2])
     given = K, groups, weights
     if torch.compiler.is_compiling() and may_be_opaque((x,)) and _is_built(x.dtype):
         sums = graph.ambient_sums(groups, weights, K, reading.model, reading.moves)
-    elif x.numel() >= SMALLEST and may_be_native(given) and native.has_sums(x.dtype):
+    elif may_be_native(given) and x.numel() >= SMALLEST and native.has_sums(x.dtype):
         sums = _Sums.apply(reading, *given)
     else:
         return plain_sum(K, x, w, reading)

@@ -83,16 +83,32 @@ def _moved(
 ) -> Tensor:
     """Return the point X, whose square is `xx` / `unit`^2, or that of the last shell toward it."""
     working, dtype = dtypes
+    stored = (onto_shell(K, xx, dtype, unit) * X).to(working).to(dtype).to(working)
+    return joined(time_of_stored(K, stored), stored)
+
+
+def onto_shell(K: Tensor, xx: Tensor, dtype: torch.dtype, unit: float = 1.0) -> Tensor:
+    """Return the factor that moves a point to the last shell; 1 if it is within.
+
+    Args:
+        K: negative.
+        xx: the square of `unit` times the point's space part.
+        dtype: of the point.
+        unit: keeps the square within range.
+    """
     limit, target = largest_norm(dtype, "hyperboloid")
     # Where |K| is small, float16 ends before the shell does: half its range, and the time fits too.
     rate = (-K).clamp(min=(2 * limit / torch.finfo(dtype).max) ** 2)
     beyond = rate * xx > (unit * limit) ** 2
     length = (rate * torch.where(beyond, xx, 1.0)).sqrt()
-    factor = torch.where(beyond, unit * target / length, 1.0)
-    stored = (factor * X).to(working).to(dtype).to(working)
-    (S,) = rows(stored)
-    (ss,) = dots((S, S))
-    return joined((ss - 1 / K).sqrt(), stored)
+    return torch.where(beyond, unit * target / length, 1.0)
+
+
+def time_of_stored(K: Tensor, x: Tensor) -> Tensor:
+    """Return t = sqrt(|x|^2 + 1/|K|) of coordinates as they are stored."""
+    (X,) = rows(x)
+    (xx,) = dots((X, X))
+    return (xx - 1 / K).sqrt()
 
 
 def with_vector_time(K: Tensor, x: Tensor, space: Tensor) -> Tensor:

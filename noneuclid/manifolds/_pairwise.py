@@ -7,6 +7,7 @@ Both are done on blocks of pairs that stay in the cache; the backward forms them
 """
 
 # over 300 lines: forward and backward of one kernel, which share every step
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -74,12 +75,11 @@ def pair_distances(x: Sequence[Chart], y: Sequence[Chart], dtype: torch.dtype) -
     batch = torch.broadcast_shapes(*(c.points.shape[:-2] for c in (*x, *y)))
 
     def flat(t: Tensor) -> Tensor:
-        return t.expand(*batch, *t.shape[-2:]).reshape(batch.numel(), *t.shape[-2:])
+        return t.expand(*batch, *t.shape[-2:]).reshape(math.prod(batch), *t.shape[-2:])
 
     tensors: list[Tensor | None] = []
     for a, b in zip(x, y, strict=True):
-        tensors += [flat(a.points), flat(b.points), flat(a.weight), flat(b.weight)]
-        tensors += [flat(a.curvature.reshape(1, 1))]
+        tensors += map(flat, (a.points, b.points, a.weight, b.weight, a.curvature.reshape(1, 1)))
         extra = (b.opposite, a.near, b.near)
         only = dtype == torch.float64
         tensors += [flat(t.detach()) if only and t is not None else None for t in extra]

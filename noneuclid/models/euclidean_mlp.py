@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from noneuclid.models._budget import count_parameters, fit_widths
 from noneuclid.models._checks import check_sizes, without_padding
+from noneuclid.models._reset import reset_children
 
 _WIDTHS = range(2, 257)
 _HEAD_RATIO = 2
@@ -70,6 +71,10 @@ class EuclideanMLP(nn.Module):
         self.head = nn.Sequential(
             nn.Linear(width, head, **where), nn.ReLU(), nn.Linear(head, classes, **where)
         )
+
+    def reset_parameters(self) -> None:
+        """Draw fresh parameters everywhere."""
+        reset_children(self)
 
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return logits (B, classes); without a mask every slot is a particle."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from noneuclid.models._budget import count_parameters
 from noneuclid.models._checks import check_sizes, without_padding
+from noneuclid.models._reset import reset_children
 from noneuclid.models.particles.embedding import FeatureEmbedding
 from noneuclid.models.particles.pairs import PairEmbedding
 from noneuclid.models.particles.sizes import Sizes, fit_transformer, sizes_of
@@ -100,7 +101,8 @@ class EuclideanTransformer(nn.Module):
         ]
         self.blocks = nn.ModuleList(blocks[: sizes.layers])
         self.class_blocks = nn.ModuleList(blocks[sizes.layers :])
-        self.token = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, dim, **where), std=0.02))
+        self.token = nn.Parameter(torch.empty(1, dim, **where))
+        self._draw_token()
         steps: list[nn.Module] = []
         widths = (dim, hidden, *(sizes.jet_layers + 1) * (jet_dim,))
         for before, after in itertools.pairwise(widths):
@@ -112,6 +114,14 @@ class EuclideanTransformer(nn.Module):
             nn.GELU(),
             nn.Linear(2 * jet_dim, classes, **where),
         )
+
+    def _draw_token(self) -> None:
+        nn.init.trunc_normal_(self.token, std=0.02)
+
+    def reset_parameters(self) -> None:
+        """Draw fresh parameters everywhere."""
+        reset_children(self)
+        self._draw_token()
 
     def forward(
         self, features: Tensor, mask: Tensor | None = None, momenta: Tensor | None = None

@@ -9,7 +9,6 @@ from noneuclid.layers import (
     Activation,
     HopePosition,
     KernelAttention,
-    Layer,
     Linear,
     MultiheadAttention,
     ResidualSum,
@@ -20,6 +19,7 @@ from noneuclid.layers._masking import coordinates_only, points_only
 from noneuclid.manifolds import HomogeneousManifold, Product
 from noneuclid.manifolds.product import factors_of
 from noneuclid.models._checks import check_sizes
+from noneuclid.models._reset import reset_children
 
 Kind = Literal["softmax", "linear"]
 
@@ -92,10 +92,9 @@ class HyperbolicTransformer(TangentLayer):
         self.norm = SpaceLayerNorm(manifold, **where)
 
     def reset_parameters(self) -> None:
-        """Draw fresh parameters everywhere."""
-        for module in self.modules():
-            if module is not self and isinstance(module, Layer | ResidualSum):
-                module.reset_parameters()
+        """Draw fresh parameters everywhere; the manifold, which is the user's, stays as it is."""
+        reset_children(self.blocks)
+        self.norm.reset_parameters()
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map points (B, n, S) to points (B, n, S)."""

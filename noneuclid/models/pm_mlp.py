@@ -19,6 +19,7 @@ from noneuclid.layers import (
 from noneuclid.manifolds import HomogeneousManifold, Product, manifold
 from noneuclid.models._budget import count_parameters, fit_widths
 from noneuclid.models._checks import check_sizes, without_padding
+from noneuclid.models._reset import reset_children
 
 _WIDTHS = range(2, 129)
 _HEAD_RATIO = 2  # head width over the width of the embedding, when a budget sets both
@@ -131,6 +132,10 @@ class PMMLP(nn.Module):
         if isinstance(outer, Product):
             steps.append(FactorCoupling(outer, **where))
         return [*steps, TangentMean(outer)]
+
+    def reset_parameters(self) -> None:
+        """Draw fresh parameters everywhere; learnable curvatures go back to where they started."""
+        reset_children(self)
 
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return logits (B, classes); without a mask every slot is a particle."""

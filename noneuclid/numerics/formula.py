@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from noneuclid.numerics.native import Joined, Rounded, kernels_of, name_of, row_formula
+from noneuclid.numerics.native.build import compiler
 
 # Numbers of a batch from which a kernel is worth the second that compiling it takes, once.
 SMALLEST = 0 if os.environ.get("NONEUCLID_NATIVE") == "1" else 2**12
@@ -125,6 +126,11 @@ def plain_formulas() -> Iterator[None]:
         yield
     finally:
         _state.plain = before
+
+
+def are_native(tensors: list[Tensor]) -> bool:
+    """Tell whether such tensors are read by compiled functions, whatever happens here."""
+    return compiler() is not None and are_ordinary(tensors)
 
 
 def are_ordinary(tensors: list[Tensor]) -> bool:

@@ -23,6 +23,7 @@ Branches = tuple[Tensor | None, Tensor | None]  # circular, hyperbolic; None whe
 _NEITHER: Branches = (None, None)
 _SINCK = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(8))
 _COSK = tuple((-1) ** k / math.factorial(2 * k) for k in range(8))
+_BEND = tuple((-1) ** k / math.factorial(2 * k + 2) for k in range(8))
 _LOG1P = tuple((-1) ** k / (k + 1) for k in range(13))
 _NEAR_ONE = 2.0**-5  # |u| below which the series of log(1 + u) / u is used, as right as the others
 _ASINCK = tuple(math.comb(2 * k, k) / (4**k * (2 * k + 1)) for k in range(13))
@@ -210,6 +211,46 @@ def half_turn(z: Tensor, sign: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]
     cosine = at.pick(_polynomial(at.near, _COSK), circular[0], hyperbolic[0])
     sine = at.pick(_polynomial(at.near, _SINCK), circular[1], hyperbolic[1])
     return cosine, sine, rest, unit
+
+
+def half_turn_inward(z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Return h = sqrt -z and `half_turn(z, -1)` by one exponential, right to 1e-15; z <= 0."""
+    h = safe_sqrt(-z)
+    is_near = z > -_NEAR
+    near = torch.where(is_near, z, 0.0)
+    falling = torch.exp(-2 * h)
+    cosine = torch.where(is_near, _polynomial(near, _COSK), (1 + falling) / 2)
+    beyond = (1 - falling) / torch.where(is_near, 1.0, 2 * h)
+    sine = torch.where(is_near, _polynomial(near, _SINCK), beyond)
+    rest = torch.where(is_near, cosine - h * sine, falling)
+    return h, cosine, sine, rest, torch.where(is_near, 1.0, falling)
+
+
+def advance(z: Tensor, largest: float, sign: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return (cosk z, sinck z, (1 - cosk z) / z) by a single elementary function; sign is 1 or -1.
+
+    They move a point and the vectors there along a geodesic. Right to 1e-15, 1e-15 and 1e-13
+    relative. Beyond h = sqrt -z = `largest` the first two grow no further: they keep the direction
+    of cosk(z) x + sinck(z) v. A z of the other sign counts as 0.
+    """
+    is_near = sign * z < _NEAR
+    near = torch.where(is_near, z, 0.0)
+    h = torch.where(is_near, 1.0, sign * z).sqrt()
+    if sign < 0:
+        growing = torch.exp(h.clamp(max=largest)) / 2
+        both = 1 / (growing * h)
+        falling, inverse = both * h / 4, both * growing  # one quotient for two
+        cosine, sine = growing + falling, (growing - falling) * inverse
+        bend = (cosine - 1) * inverse * inverse
+    else:
+        tangent = torch.tan(h / 2)
+        square = tangent * tangent
+        both = 1 / (h * (1 + square))
+        sine, cosine = 2 * tangent * both, (1 - square) * h * both
+        bend = sine * tangent * (1 + square) * both
+    bend = torch.where(is_near, _polynomial(near, _BEND), bend)
+    cosine = torch.where(is_near, 1 - near * bend, cosine)
+    return cosine, torch.where(is_near, _polynomial(near, _SINCK), sine), bend
 
 
 def turn(z: Tensor, largest: float | Tensor, sign: int = 0) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from noneuclid.numerics import formula as formulas
-from noneuclid.numerics.native import overwrite_rows, overwriting, overwriting_name
+from noneuclid.numerics.native import Call, overwrite_rows, overwriting, overwriting_name
 from noneuclid.numerics.precision import wide, working_dtype
 
 
@@ -47,6 +47,20 @@ def update(
                 kernel(shared, pieces)
                 return
     _in_torch(formula, shared, pieces, columns, axes)
+
+
+def repeatable(
+    recipe: tuple[Any, ...] | None, shared: Tensor, pieces: Sequence[Sequence[Tensor]],
+    columns: tuple[bool, ...], *, skip: int = 0,
+) -> Call | None:  # fmt: skip
+    """Return the kernel call of such an `update`, to be run at will; None where there is none.
+
+    It holds the addresses of all tensors but not those that are read only: see `Call.move`.
+    """
+    if recipe is None or not _is_worth_a_kernel(pieces) or not all(p[-1].numel() for p in pieces):
+        return None
+    kernel = overwriting(recipe, shared.shape[-1], tuple(x.dtype for x in pieces[0]), columns, skip)
+    return None if kernel is None else kernel.call_on(shared, pieces)
 
 
 def _is_worth_a_kernel(pieces: Sequence[Sequence[Tensor]]) -> bool:

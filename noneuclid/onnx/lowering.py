@@ -22,8 +22,9 @@ _HUGE = 1e9  # x^2 + 1 is x^2 from here on, in float64 and in float32
 def translation_table() -> dict[Callable[..., Any], Callable[..., Any]]:
     """Return the accurate lowerings, for `torch.onnx.export(custom_translation_table=...)`.
 
-    They cover log1p, expm1, tan, atan, atan2, asin, acos, sinh, cosh, asinh, acosh, atanh, frexp,
-    `where` between booleans and float64 constants; every other operator is torch's own.
+    They cover log1p, expm1, tan, atan, atan2, asin, acos, sinh, cosh, asinh, acosh, atanh, hypot,
+    signbit (and copysign by it), frexp, `where` between booleans and float64 constants; every other
+    operator is torch's own.
 
     Accuracy: measured in ONNX Runtime, a few 1e-16 relative in float64 and a few 1e-7 in float32,
     at every normal number; a sum that cancels, tan near its poles, as sin and cos there.
@@ -32,6 +33,7 @@ def translation_table() -> dict[Callable[..., Any], Callable[..., Any]]:
     table: dict[Callable[..., Any], Callable[..., Any]] = {
         aten.where.self: where,
         torch.ops.prims.frexp.default: frexp,
+        torch.ops.prims.signbit.default: signbit,
         aten.full.default: full,
         aten.full_like.default: full_like,
         aten.scalar_tensor.default: scalar_tensor,
@@ -39,6 +41,7 @@ def translation_table() -> dict[Callable[..., Any], Callable[..., Any]]:
     for function in (log1p, expm1, tan, atan, asin, acos, sinh, cosh, asinh, acosh, atanh):
         table[getattr(aten, function.__name__).default] = _of_one(function)
     table[aten.atan2.default] = _of_two(atan2)
+    table[torch.ops.prims.hypot.default] = _of_two(hypot)
     return table
 
 
@@ -117,6 +120,15 @@ def atan2(y: Expression, x: Expression) -> Expression:
     return choose(nowhere, y.number(0.0), rough + (rest - rest * rest * rest / 3.0))
 
 
+def hypot(x: Expression, y: Expression) -> Expression:
+    """Return a sqrt(1 + (b / a)^2) with a the larger of |x| and |y| and b the other."""
+    sizes = abs(x), abs(y)
+    falls = (sizes[0] - sizes[1]) > 0.0
+    larger, smaller = choose(falls, *sizes), choose(falls, sizes[1], sizes[0])
+    ratio = smaller / choose(larger.is_zero(), x.number(1.0), larger)
+    return larger * (ratio * ratio + 1.0).apply("Sqrt")
+
+
 def atan(x: Expression) -> Expression:
     """Return atan2(x, 1)."""
     return atan2(x, x.number(1.0))
@@ -138,6 +150,12 @@ def where(condition: Value, self: Value, other: Value) -> Value:
     if self.dtype != BOOL:
         return op.Where(condition, self, other)
     return op.Or(op.And(condition, self), op.And(op.Not(condition), other))
+
+
+def signbit(self: Value) -> Value:
+    """Return x < 0, or 1 / x < 0, which tells -0 from 0."""
+    x = Expression(self, self.dtype)
+    return operators().Or((x < 0.0).value, (x.number(1.0) / x < 0.0).value)
 
 
 def frexp(self: Value) -> tuple[Value, Value]:

@@ -1,8 +1,8 @@
 """What Riemannian optimizers share: a step that treats plain and marked parameters apart."""
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,20 +18,25 @@ from noneuclid.optim._checks import (
     check_gradient,
     check_sharding,
     check_state,
+    warn_of_missing_curvature,
 )
+from noneuclid.optim._outside import are_mostly_points, may_leave_graph, outside
 from noneuclid.optim._pieces import (
     Piece,
     TouchedRows,
+    count_on,
     cut,
-    factors_of,
     is_sharded,
     kind_of,
     local,
     parts_of,
+    write_back,
 )
+from noneuclid.optim._replay import Batch, Owned, Replay, replay_of
 from noneuclid.optim._rule import Rule
 
-_Bucket = tuple[Manifold, list[Piece]]
+# marked and plain parameters, and pieces on R^n that are still to be stepped
+_Taken = tuple[list[tuple[Tensor, Manifold]], list[Tensor], list[Piece]]
 _LINE = Euclidean(1)  # where a plain parameter lives
 _OWN = {"decays_spheres": False, "error_if_nonfinite": False}  # options that torch has not
 
@@ -60,7 +65,8 @@ class RiemannianOptimizer(Optimizer, ABC):
         super().__init__(params, *args, **kwargs)
         self.defaults.update(own)
         self._under_construction = False
-        self._warn_of_missing_curvature(list(self._marked(self.param_groups)))
+        self._look_at_parameters()
+        warn_of_missing_curvature(list(self._marked(self.param_groups)), self.param_groups)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group, as torch.optim does, after checking that its marked parameters fit it.
@@ -80,7 +86,13 @@ class RiemannianOptimizer(Optimizer, ABC):
             self.param_groups.pop()
             raise
         if not self._under_construction:
-            self._warn_of_missing_curvature(marked)
+            self._look_at_parameters()
+            warn_of_missing_curvature(marked, self.param_groups)
+
+    def _look_at_parameters(self) -> None:
+        """Forget what is known of the parameters."""
+        self._replays: dict[int, Replay] = {}
+        self._mostly_points = are_mostly_points(p for g in self.param_groups for p in g["params"])
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take a state, of torch.optim too: options it does not know keep the values they have."""
@@ -88,6 +100,7 @@ class RiemannianOptimizer(Optimizer, ABC):
         for group in self.param_groups:
             for name, off in _OWN.items():
                 group.setdefault(name, self.defaults.get(name, off))
+        self._look_at_parameters()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step; return the closure's loss, or None without one.
@@ -100,6 +113,12 @@ class RiemannianOptimizer(Optimizer, ABC):
                 its parameter's; with `error_if_nonfinite`, a gradient that is not finite (nothing
                 has moved then).
         """
+        here = RiemannianOptimizer._step_here
+        if torch.compiler.is_compiling() and self._mostly_points and may_leave_graph(here):
+            return outside(self, closure)
+        return here(self, closure)
+
+    def _step_here(self, closure: Callable[[], Any] | None) -> Any:
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -112,21 +131,39 @@ class RiemannianOptimizer(Optimizer, ABC):
 
     def _take_step(self) -> None:
         # Marked parameters first: their gradients belong to the curvatures of before the step.
-        parts = [parts_of(group["params"]) for group in self.param_groups]
-        flat = [
-            self._step_marked(group, [(p, m) for p, m in marked if p.grad is not None])
-            for group, (marked, _) in zip(self.param_groups, parts, strict=True)
-        ]
-        for group, (_, plain), pieces in zip(self.param_groups, parts, flat, strict=True):
+        taken = [self._step_group(k) for k in range(len(self.param_groups))]
+        for group, (_, plain, pieces) in zip(self.param_groups, taken, strict=True):
             self._step_by_scale(group, plain)
             self._step_flat(group, pieces)
-        points = [pair for marked, _ in parts for pair in marked]
+        points = [pair for marked, _, _ in taken for pair in marked]
         if points:
-            self._write_back(points, {id(p) for _, plain in parts for p in plain})
+            plain = [p for _, plain, _ in taken for p in plain if p.grad is not None]
+            write_back(points, set(map(id, plain)))
+
+    def _step_group(self, number: int) -> _Taken:
+        """Step the curved pieces of a group: as the last time, if all is as it was."""
+        group = self.param_groups[number]
+        parameters = group["params"]
+        replays = None if torch.compiler.is_compiling() else self._replays
+        replay = replays.get(number) if replays else None
+        if replay is not None:
+            flat = replay.take(parameters, self.state, partial(self._rule, group))
+            if flat is not None:
+                return replay.marked, replay.plain, flat
+            del self._replays[number]
+        marked, plain = parts_of(parameters)
+        moving = [(p, m) for p, m in marked if p.grad is not None]
+        batches, owned = self._step_marked(group, moving)
+        if replays is not None and batches:
+            states = [self.state[p] for p, _ in moving]
+            made = replay_of(parameters, marked, plain, states, batches, owned)
+            if made is not None:
+                replays[number] = made
+        return marked, plain, [piece for _, piece in owned]
 
     def _step_by_scale(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         """Step plain parameters, those of curvatures with an `lr_scale` at a rate of their own."""
-        scale_of = scales()
+        scale_of = scales() if parameters else {}
         apart = {scale_of[id(p)] for p in parameters if id(p) in scale_of} if scale_of else ()
         for scale in apart:
             some = [p for p in parameters if scale_of.get(id(p)) == scale]
@@ -134,6 +171,7 @@ class RiemannianOptimizer(Optimizer, ABC):
         if apart:
             parameters = [p for p in parameters if id(p) not in scale_of]
         if torch.compiler.is_compiling() and self._compiles:  # torch hides its own from dynamo
+            parameters = [p for p in parameters if p.grad is not None]
             self._count_steps(group, parameters)
             self._step_flat(group, [self._piece(group, p, _LINE) for p in parameters])
         else:
@@ -141,7 +179,7 @@ class RiemannianOptimizer(Optimizer, ABC):
 
     @abstractmethod
     def _step_plain(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
-        """Update ordinary parameters by torch.optim's own code, state and all."""
+        """Update ordinary parameters, where they have a gradient, by torch.optim's own code."""
 
     @abstractmethod
     def _step_flat(self, group: dict[str, Any], pieces: list[Piece]) -> None:
@@ -160,16 +198,19 @@ class RiemannianOptimizer(Optimizer, ABC):
     @torch.no_grad()
     def _step_marked(
         self, group: dict[str, Any], marked: list[tuple[Tensor, Manifold]]
-    ) -> list[Piece]:
-        """Step the curved pieces of marked parameters of a group; return the flat ones."""
-        flat: list[Piece] = []
-        buckets: dict[Any, _Bucket] = {}
+    ) -> tuple[list[Batch], list[Owned]]:
+        """Step the curved pieces of marked parameters of a group; return them, and the flat ones.
+
+        Nothing is returned where some gradients are sparse.
+        """
+        flat: list[Owned] = []
+        buckets: dict[Any, tuple[Manifold, list[Owned]]] = {}
         touched: list[TouchedRows] = []
         for parameter, manifold in marked:
             check_gradient(parameter, manifold)
         self._count_steps(group, [parameter for parameter, _ in marked])
         kinds: dict[int, Any] = {}  # many parameters share a manifold
-        for parameter, manifold in marked:
+        for owner, (parameter, manifold) in enumerate(marked):
             whole = self._piece(group, parameter, manifold)
             if whole.gradient.layout != torch.strided:
                 touched.append(TouchedRows(whole))
@@ -179,20 +220,23 @@ class RiemannianOptimizer(Optimizer, ABC):
                 if kind is None:
                     kind = kinds[id(piece.manifold)] = kind_of(piece.manifold)
                 if kind is Euclidean:
-                    flat.append(piece)
+                    flat.append((owner, piece))
                 else:
                     x = piece.x
                     dtypes = [t.dtype for t in (x, piece.gradient, *piece.state.values())]
                     key = (kind, x.device, _number(piece.step), piece.is_first, *dtypes)
-                    buckets.setdefault(key, (piece.manifold, []))[1].append(piece)
-        for manifold, pieces in buckets.values():
-            self._rule(group, pieces).take(manifold, pieces)
+                    buckets.setdefault(key, (piece.manifold, []))[1].append((owner, piece))
+        batches: list[Batch] = []
+        for manifold, owned in buckets.values():
+            pieces = [piece for _, piece in owned]
+            batches.append((self._rule(group, pieces), manifold, owned))
+            batches[-1][0].take(manifold, pieces)
         if touched:
-            self._step_flat(group, flat)
-            flat = []
-        for rows in touched:
-            rows.scatter()
-        return flat
+            self._step_flat(group, [piece for _, piece in flat])
+            for rows in touched:
+                rows.scatter()
+            return [], []
+        return batches, flat
 
     def _count_steps(self, group: dict[str, Any], parameters: Sequence[Tensor]) -> None:
         if not self._counts_steps:
@@ -203,7 +247,7 @@ class RiemannianOptimizer(Optimizer, ABC):
             if "step" not in state:
                 state["step"] = torch.zeros((), device=parameter.device if on_device else "cpu")
         if parameters:
-            torch._foreach_add_([self.state[parameter]["step"] for parameter in parameters], 1)
+            count_on([self.state[parameter]["step"] for parameter in parameters], 1)
 
     def _piece(self, group: dict[str, Any], parameter: Tensor, manifold: Manifold) -> Piece:
         """Return the whole of a parameter, with its state, made at the first step."""
@@ -237,22 +281,6 @@ class RiemannianOptimizer(Optimizer, ABC):
                 if manifold_of(parameter) is not None:
                     yield parameter
 
-    @torch.no_grad()
-    def _write_back(self, marked: list[tuple[Tensor, Manifold]], moved: set[int]) -> None:
-        """Project the points whose manifold has a parameter among those that `moved`."""
-        has_moved: dict[int, bool] = {}  # many parameters share a manifold: look through it once
-
-        def moves(manifold: Manifold) -> bool:
-            if id(manifold) not in has_moved:
-                has_moved[id(manifold)] = any(id(p) in moved for p in manifold.parameters())
-            return has_moved[id(manifold)]
-
-        for parameter, manifold in marked if moved else ():
-            if moves(manifold):
-                for factor, (x,) in factors_of(manifold, local(parameter.detach())):
-                    if moves(factor):
-                        x.copy_(factor.projx(x))
-
     # -- checks ----------------------------------------------------------------------------------
 
     def _check_group(self, group: dict[str, Any], parameter: ManifoldParameter) -> None:
@@ -263,21 +291,6 @@ class RiemannianOptimizer(Optimizer, ABC):
         decay = group.get("weight_decay", 0)
         if isinstance(decay, Tensor) or decay != 0:
             check_decay(manifold)
-
-    def _warn_of_missing_curvature(self, marked: list[ManifoldParameter]) -> None:
-        known = {id(p) for group in self.param_groups for p in group["params"]}
-        manifolds = (manifold for p in marked if (manifold := manifold_of(p)) is not None)
-        for manifold in {id(manifold): manifold for manifold in manifolds}.values():
-            missing = [p for p in manifold.parameters() if p.requires_grad and id(p) not in known]
-            if missing:
-                warnings.warn(
-                    f"a parameter lives on {manifold!r}, whose learnable curvature this optimizer"
-                    " was not given: it will not learn here. Make the manifold a sub-module of"
-                    " the model, or pass manifold.parameters() too, or freeze it with"
-                    " manifold.requires_grad_(False)",
-                    UserWarning,
-                    stacklevel=3,
-                )
 
 
 def _number(step: Tensor | None) -> float | None:

@@ -1,12 +1,18 @@
 """What an optimizer refuses, with what to do instead."""
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from noneuclid.manifolds import HomogeneousManifold, Manifold
+from noneuclid.manifolds import (
+    HomogeneousManifold,
+    Manifold,
+    ManifoldParameter,
+    manifold_of,
+)
 from noneuclid.optim._pieces import factors_of
 
 _WITHOUT_FORM = {  # flags of torch.optim that have no Riemannian form, and what to do instead
@@ -98,4 +104,23 @@ def check_state(state: dict[str, Tensor], names: Iterable[str], parameter: Tenso
             raise RuntimeError(
                 f"{name!r} has shape {tuple(state[name].shape)}, its parameter {tuple(shape)}: the"
                 " state dict that was loaded is of another model, or of parameters in another order"
+            )
+
+
+def warn_of_missing_curvature(
+    marked: Sequence[ManifoldParameter], groups: Sequence[dict[str, Any]]
+) -> None:
+    """Warn of learnable curvatures of marked parameters that are in none of the groups."""
+    known = {id(p) for group in groups for p in group["params"]}
+    manifolds = (manifold for p in marked if (manifold := manifold_of(p)) is not None)
+    for manifold in {id(manifold): manifold for manifold in manifolds}.values():
+        missing = [p for p in manifold.parameters() if p.requires_grad and id(p) not in known]
+        if missing:
+            warnings.warn(
+                f"a parameter lives on {manifold!r}, whose learnable curvature this optimizer"
+                " was not given: it will not learn here. Make the manifold a sub-module of"
+                " the model, or pass manifold.parameters() too, or freeze it with"
+                " manifold.requires_grad_(False)",
+                UserWarning,
+                stacklevel=4,
             )

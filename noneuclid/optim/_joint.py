@@ -8,8 +8,8 @@ import torch
 from torch.optim.optimizer import Optimizer, ParamsT
 
 from noneuclid.manifolds import manifold_of
-from noneuclid.optim._base import RiemannianOptimizer
 from noneuclid.optim._bundle import Bundle
+from noneuclid.optim._checks import warn_of_missing_curvature
 
 
 class JointOptimizer(Optimizer, ABC):
@@ -55,8 +55,7 @@ class JointOptimizer(Optimizer, ABC):
 
     def _look_at(self, groups: list[dict[str, Any]]) -> None:
         marked = [p for group in groups for p in group["params"] if manifold_of(p) is not None]
-        # That and nothing else is shared with the optimizers that need no closure.
-        RiemannianOptimizer._warn_of_missing_curvature(self, marked)  # type: ignore[arg-type]
+        warn_of_missing_curvature(marked, self.param_groups)
 
     def _bundle(self) -> Bundle:
         return Bundle([p for group in self.param_groups for p in group["params"]])

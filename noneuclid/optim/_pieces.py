@@ -9,6 +9,8 @@ from torch import Tensor
 
 from noneuclid.manifolds import Euclidean, Manifold, Product, SpaceForm, manifold_of
 
+_ONE = torch.tensor(1.0, device="cpu")
+
 
 @dataclass(slots=True)
 class Piece:
@@ -52,16 +54,13 @@ def cut(piece: Piece) -> list[Piece]:
 
 
 def parts_of(parameters: list[Any]) -> tuple[list[tuple[Tensor, Manifold]], list[Tensor]]:
-    """Return marked parameters, each with its manifold, and plain ones that have a gradient."""
-    marked: list[tuple[Tensor, Manifold]] = []
-    plain: list[Tensor] = []
-    for parameter in parameters:
-        manifold = manifold_of(parameter)
-        if manifold is not None:
-            marked.append((parameter, manifold))
-        elif parameter.grad is not None:
-            plain.append(parameter)
-    return marked, plain
+    """Return marked parameters, each with its manifold, and plain ones."""
+    marks = [getattr(parameter, "manifold", None) for parameter in parameters]
+    if marks.count(None) == len(marks):  # models have hundreds of plain ones
+        return [], list(parameters)
+    pairs = [(parameter, manifold_of(parameter)) for parameter in parameters]
+    plain = [parameter for parameter, manifold in pairs if manifold is None]
+    return [(p, manifold) for p, manifold in pairs if manifold is not None], plain
 
 
 def kind_of(manifold: Manifold) -> Any:
@@ -81,7 +80,17 @@ def steps_before(pieces: list[Piece]) -> list[Tensor]:
     torch's functional code counts the step itself; of a product with flat factors it would count
     the parameter's once for each.
     """
-    return list(torch._foreach_sub([p.step for p in pieces if p.step is not None], 1))
+    steps = [p.step for p in pieces if p.step is not None]
+    return count_on(list(torch._foreach_clone(steps)), -1)
+
+
+def count_on(steps: list[Tensor], by: int) -> list[Tensor]:
+    """Add a number to step counts, in place; return them."""
+    if steps and steps[0].is_cpu and not torch.compiler.is_compiling():
+        torch._foreach_add_(steps, _ONE, alpha=by)  # a number would be made a tensor for each
+    elif steps:
+        torch._foreach_add_(steps, by)
+    return steps
 
 
 def is_sharded(tensor: Tensor) -> bool:
@@ -96,6 +105,23 @@ def local(tensor: Tensor) -> Tensor:
     where it is, without communication.
     """
     return tensor.to_local() if hasattr(tensor, "to_local") else tensor
+
+
+@torch.no_grad()
+def write_back(marked: list[tuple[Tensor, Manifold]], moved: set[int]) -> None:
+    """Project the points whose manifold has a parameter among those that `moved`, by id."""
+    has_moved: dict[int, bool] = {}  # many parameters share a manifold: look through it once
+
+    def moves(manifold: Manifold) -> bool:
+        if id(manifold) not in has_moved:
+            has_moved[id(manifold)] = any(id(p) in moved for p in manifold.parameters())
+        return has_moved[id(manifold)]
+
+    for parameter, manifold in marked if moved else ():
+        if moves(manifold):
+            for factor, (x,) in factors_of(manifold, local(parameter.detach())):
+                if moves(factor):
+                    x.copy_(factor.projx(x))
 
 
 class TouchedRows:

@@ -16,14 +16,14 @@ from torch import Tensor
 from noneuclid.manifolds import (
     Curvature,
     GeodesicManifold,
-    HomogeneousManifold,
     Manifold,
     SpaceForm,
 )
-from noneuclid.numerics import combination, update
+from noneuclid.numerics import Call, combination, repeatable, update
+from noneuclid.optim._closed_forms import tangent_space
 from noneuclid.optim._pieces import Piece
 
-# (manifold, settings, x, u, *state) -> (direction, *new state); vectors first, then numbers
+# (tangent space, settings, u, *state) -> (direction, *new state); vectors first, then numbers
 Method = Callable[..., tuple[Tensor, ...]]
 
 
@@ -60,7 +60,7 @@ class Rule:
         """Whether there is any decay."""
         return isinstance(self.decay, Tensor) or self.decay != 0
 
-    def _on(self, manifold: Manifold) -> "Rule":
+    def on(self, manifold: Manifold) -> "Rule":
         """Return this rule, without decay where the manifold is bounded and spheres do not."""
         if self.decays_spheres or not self.decays or not isinstance(manifold, GeodesicManifold):
             return self
@@ -72,31 +72,47 @@ class Rule:
 
     def take(self, manifold: Manifold, pieces: Sequence[Piece]) -> None:
         """Move the points of pieces that live on the same manifold, and their state, in place."""
-        rule, x = self._on(manifold), pieces[0].x
-        origin: list[Tensor] = []
-        if rule.decays:
-            assert isinstance(manifold, HomogeneousManifold)
-            origin = [manifold.origin(dtype=x.dtype, device=x.device)]
-        names = (*self.vectors, *self.numbers)
-        tensors = [
-            (p.gradient, *(o.expand_as(p.x) for o in origin), *(p.state[n] for n in names), p.x)
-            for p in pieces
-        ]
-        first = len(tensors[0]) - len(self.numbers) - 1
-        decay = self.lr * self.decay if self.is_decoupled else self.decay
-        numbers = [*self.settings, *([decay] if rule.decays else [])]
+        rule, x = self.on(manifold), pieces[0].x
         update(
             partial(_step, manifold, rule, x.dtype),
-            rule._recipe(manifold, x.dtype),
-            _shared([*_curvature(manifold, x), *numbers], len(pieces), x.device),
-            tensors,
-            (*(False,) * first, *(True,) * len(self.numbers), False),
-            reads=1 + len(origin),
+            rule.recipe(manifold, x.dtype),
+            _together(rule.shared(manifold, x), len(pieces), x.device),
+            rule._tensors(pieces),
+            rule._columns,
+            reads=1,
             skip=manifold.derived_columns,
             axes=len(manifold.point_shape),
         )
 
-    def _recipe(self, manifold: Manifold, dtype: torch.dtype) -> tuple[Any, ...] | None:
+    def repeatable(self, manifold: Manifold, pieces: Sequence[Piece]) -> Call | None:
+        """Return the kernel call by which `take` does it, None if it does without."""
+        rule, x = self.on(manifold), pieces[0].x
+        shared = _together(rule.shared(manifold, x), len(pieces), x.device)
+        if shared.dim() > 1:  # of steps that are counted apart
+            return None
+        return repeatable(
+            rule.recipe(manifold, x.dtype),
+            shared,
+            rule._tensors(pieces),
+            rule._columns,
+            skip=manifold.derived_columns,
+        )
+
+    def _tensors(self, pieces: Sequence[Piece]) -> list[tuple[Tensor, ...]]:
+        names = (*self.vectors, *self.numbers)
+        return [(p.gradient, *(p.state[n] for n in names), p.x) for p in pieces]
+
+    @property
+    def _columns(self) -> tuple[bool, ...]:
+        """Which of those tensors hold one number for each row."""
+        return (*(False,) * (1 + len(self.vectors)), *(True,) * len(self.numbers), False)
+
+    def shared(self, manifold: Manifold, x: Tensor) -> list[float | Tensor]:
+        """Return the numbers that are the same for all rows: K, settings, decay."""
+        decay = self.lr * self.decay if self.is_decoupled else self.decay
+        return [*_curvature(manifold, x), *self.settings, *([decay] if self.decays else [])]
+
+    def recipe(self, manifold: Manifold, dtype: torch.dtype) -> tuple[Any, ...] | None:
         """Return (function, *constants), which makes the formula of this step without numbers."""
         if not isinstance(manifold, SpaceForm):
             return None
@@ -129,7 +145,7 @@ def _curvature(manifold: Manifold, x: Tensor) -> list[float | Tensor]:
     return [curvature(x.device) if curvature.learnable else float(curvature)]
 
 
-def _shared(numbers: Sequence[float | Tensor], count: int, device: torch.device) -> Tensor:
+def _together(numbers: Sequence[float | Tensor], count: int, device: torch.device) -> Tensor:
     """Return all numbers in float64: (k,), or (count, k) if there is a tensor of one per piece.
 
     Those on a device are not looked at, and nothing is copied from the host to a device that other
@@ -155,24 +171,20 @@ def _step(manifold: Manifold, rule: Rule, dtype: torch.dtype, *given: Tensor) ->
         K = numbers.pop(0)
         if not isinstance(K, Tensor):  # a stand-in; a tensor is the manifold's own K
             manifold = manifold.seen_at(K)
-    gradient = tensors.pop(0)
-    inward = tensors.pop(0) if rule.decays else None
-    *state, x = tensors
-    u = combination((-1.0 if rule.maximize else 1.0, manifold._egrad2rgrad(x, gradient)))
-    vectors, others = state[: len(rule.vectors)], state[len(rule.vectors) :]
-    if inward is not None:
-        assert isinstance(manifold, HomogeneousManifold)
-        decay, pull = _decay(manifold, rule, numbers.pop()), manifold._logmap(x, inward)
+    gradient, *state, x = tensors
+    space = tangent_space(manifold, x)
+    u = combination((-1.0 if rule.maximize else 1.0, space.gradient(gradient)))
+    carried = len(rule.vectors)
+    vectors, others = [space.vector(v) for v in state[:carried]], state[carried:]
+    if rule.decays:
+        decay = _decay(manifold, rule, numbers.pop())
         if rule.is_decoupled:
-            moved = manifold._retr(x, combination((decay, pull)), dtype)
-            u, *vectors = (manifold._transp(x, moved, vector) for vector in (u, *vectors))
-            x = moved
+            space, (u, *vectors) = space.shrunk(decay, (u, *vectors), dtype)
         else:
-            u = combination((1.0, u), (-decay, pull))
-    direction, *new = rule.method(manifold, numbers, x, u, *vectors, *others)
-    y = manifold._retr(x, direction, dtype)
-    carried = (manifold._transp(x, y, vector) for vector in new[: len(rule.vectors)])
-    return (*carried, *new[len(rule.vectors) :], y)
+            u = combination((1.0, u), (-decay, space.pull()))
+    direction, *new = rule.method(space, numbers, u, *vectors, *others)
+    y, *there = space.moved(direction, new[:carried], dtype)
+    return (*there, *new[carried:], y)
 
 
 def _decay(manifold: Manifold, rule: Rule, decay: Tensor) -> Tensor:
@@ -183,9 +195,4 @@ def _decay(manifold: Manifold, rule: Rule, decay: Tensor) -> Tensor:
 
 
 def _count(rule: Rule) -> int:
-    return 2 + rule.decays + len(rule.vectors) + len(rule.numbers)
-
-
-def square(manifold: Manifold, x: Tensor, u: Tensor) -> Tensor:
-    """Return <u, u>_x as a row scalar, with the axes of rows."""
-    return manifold._inner(x, u, u)[(..., *(None,) * len(manifold.point_shape))]
+    return 2 + len(rule.vectors) + len(rule.numbers)

@@ -11,7 +11,8 @@ from noneuclid.manifolds import Manifold
 from noneuclid.numerics import combination
 from noneuclid.optim._base import RiemannianOptimizer
 from noneuclid.optim._pieces import Piece, steps_before
-from noneuclid.optim._rule import Rule, square
+from noneuclid.optim._rule import Rule
+from noneuclid.optim._step import TangentSpace
 
 _Lists = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]  # x, gradient, sum, step
 
@@ -122,9 +123,9 @@ class RiemannianAdagrad(RiemannianOptimizer, torch.optim.Adagrad):
 
 
 def _adagrad(
-    manifold: Manifold, settings: list[Tensor], x: Tensor, u: Tensor, s: Tensor
+    space: TangentSpace, settings: list[Tensor], u: Tensor, s: Tensor
 ) -> tuple[Tensor, ...]:
     """Return -rate u / (sqrt s + eps), with the new s."""
     rate, eps = settings
-    s = s + square(manifold, x, u)
+    s = s + space.square(u)
     return combination((-rate / (s.sqrt() + eps), u)), s

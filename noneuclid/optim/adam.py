@@ -11,7 +11,8 @@ from noneuclid.manifolds import Manifold
 from noneuclid.numerics import combination
 from noneuclid.optim._base import RiemannianOptimizer
 from noneuclid.optim._pieces import Piece, steps_before
-from noneuclid.optim._rule import Rule, square
+from noneuclid.optim._rule import Rule
+from noneuclid.optim._step import TangentSpace
 
 # parameters, gradients, m, v, largest v, step counts
 _Lists = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor], list[Tensor], list[Tensor]]
@@ -115,7 +116,7 @@ def rule(group: dict[str, Any], step: Any) -> Rule:
             beta1,
             beta2,
             group["lr"] / (1 - beta1**step),
-            (1 - beta2**step) ** 0.5,
+            (1 - beta2**step) ** -0.5,
             group["eps"],
         ),
         vectors=("exp_avg",),
@@ -170,13 +171,13 @@ def _step_lists(group: dict[str, Any], lists: _Lists, **options: Any) -> None:
 
 
 def _adam(
-    manifold: Manifold, settings: list[Tensor], x: Tensor, u: Tensor, m: Tensor, v: Tensor,
+    space: TangentSpace, settings: list[Tensor], u: Tensor, m: Tensor, v: Tensor,
     *most: Tensor,
 ) -> tuple[Tensor, ...]:  # fmt: skip
-    """Return -size m / (sqrt(v) / root + eps), with the new m and v, and the largest v if kept."""
-    beta1, beta2, size, root, eps = settings
+    """Return -size m / (rate sqrt(v) + eps), with the new m and v, and the largest v if kept."""
+    beta1, beta2, size, rate, eps = settings
     m = combination((beta1, m), (1 - beta1, u))
-    v = beta2 * v + (1 - beta2) * square(manifold, x, u)
+    v = beta2 * v + (1 - beta2) * space.square(u)
     most = tuple(torch.maximum(largest, v) for largest in most)
-    scale = -size / ((most[0] if most else v).sqrt() / root + eps)
+    scale = -size / (rate * (most[0] if most else v).sqrt() + eps)
     return combination((scale, m)), m, v, *most

@@ -10,7 +10,8 @@ from noneuclid.manifolds import Manifold
 from noneuclid.numerics import combination, safe_divide, safe_sqrt
 from noneuclid.optim._base import RiemannianOptimizer
 from noneuclid.optim._pieces import Piece
-from noneuclid.optim._rule import Rule, square
+from noneuclid.optim._rule import Rule
+from noneuclid.optim._step import TangentSpace
 
 
 class RiemannianLion(RiemannianOptimizer):
@@ -71,6 +72,7 @@ class RiemannianLion(RiemannianOptimizer):
 
     def _step_plain(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         averages = []
+        parameters = [p for p in parameters if p.grad is not None]
         for parameter in parameters:
             if parameter.grad is not None and parameter.grad.is_sparse:
                 raise RuntimeError(
@@ -104,13 +106,11 @@ class RiemannianLion(RiemannianOptimizer):
         )
 
 
-def _lion(
-    manifold: Manifold, settings: list[Tensor], x: Tensor, u: Tensor, m: Tensor
-) -> tuple[Tensor, ...]:
+def _lion(space: TangentSpace, settings: list[Tensor], u: Tensor, m: Tensor) -> tuple[Tensor, ...]:
     """Return -lr c / |c|, 0 where c = 0, with the new m."""
     lr, beta1, beta2 = settings
     c = combination((beta1, m), (1 - beta1, u))
-    length = safe_sqrt(square(manifold, x, c))
+    length = safe_sqrt(space.square(c))
     scale = safe_divide(lr * torch.ones_like(length), length)
     return combination((-scale, c)), combination((beta2, m), (1 - beta2, u))
 

@@ -13,6 +13,7 @@ from noneuclid.optim import adam
 from noneuclid.optim._base import RiemannianOptimizer
 from noneuclid.optim._pieces import Piece
 from noneuclid.optim._rule import Rule
+from noneuclid.optim._step import TangentSpace
 
 _COEFFICIENTS = (torch_muon.DEFAULT_A, torch_muon.DEFAULT_B, torch_muon.DEFAULT_C)
 
@@ -89,7 +90,7 @@ class RiemannianMuon(RiemannianOptimizer):
         torch.optim.Muon._init_group(self, {**group, "params": matrices}, *lists)  # type: ignore[arg-type]
         names = ("lr", "weight_decay", "momentum", "nesterov", "ns_coefficients", "ns_steps")
         options = {name: group[name] for name in (*names, "eps", "adjust_lr_fn")}
-        if matrices:
+        if lists[0]:
             torch_muon.muon(*lists, **options, has_complex=False)
         others = [p for p in parameters if p.dim() != 2]
         adam.step_plain(self, _as_adam(group), others)
@@ -132,7 +133,7 @@ def _as_adam(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _orthogonalised(
-    manifold: Manifold, settings: list[Tensor], x: Tensor, u: Tensor, b: Tensor
+    space: TangentSpace, settings: list[Tensor], u: Tensor, b: Tensor
 ) -> tuple[Tensor, ...]:
     """Return -lr P(polar factor of the momentum), with the new momentum."""
     lr, momentum, looks = settings
@@ -141,4 +142,4 @@ def _orthogonalised(
     left, sizes, right = torch.linalg.svd(ahead, full_matrices=False)
     least = max(ahead.shape[-2:]) * torch.finfo(ahead.dtype).eps * sizes[..., :1]
     polar = (left * (sizes > least).to(left.dtype).unsqueeze(-2)) @ right
-    return combination((-lr, manifold._proju(x, polar))), b
+    return combination((-lr, space.manifold._proju(space.x, polar))), b

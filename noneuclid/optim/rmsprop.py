@@ -12,7 +12,8 @@ from noneuclid.manifolds import Manifold
 from noneuclid.numerics import combination
 from noneuclid.optim._base import RiemannianOptimizer
 from noneuclid.optim._pieces import Piece, steps_before
-from noneuclid.optim._rule import Rule, square
+from noneuclid.optim._rule import Rule
+from noneuclid.optim._step import TangentSpace
 
 # x, gradient, mean square, mean, momentum, step
 _Lists = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor], list[Tensor], list[Tensor]]
@@ -138,18 +139,18 @@ class RiemannianRMSprop(RiemannianOptimizer, torch.optim.RMSprop):
 
 
 def _rmsprop(
-    manifold: Manifold, settings: list[Tensor], x: Tensor, u: Tensor, *state: Tensor,
+    space: TangentSpace, settings: list[Tensor], u: Tensor, *state: Tensor,
     centered: bool, has_momentum: bool,
 ) -> tuple[Tensor, ...]:  # fmt: skip
     """Return -lr u / (sqrt v + eps), or -lr b with momentum, with the new a, b and v."""
     lr, alpha, eps, momentum = settings
     *vectors, v = state
-    v = alpha * v + (1 - alpha) * square(manifold, x, u)
+    v = alpha * v + (1 - alpha) * space.square(u)
     spread, new = v, []
     if centered:
         mean = combination((alpha, vectors.pop(0)), (1 - alpha, u))
         # The mean was carried along, and rounded: its square may be the larger by that much.
-        spread = (v - square(manifold, x, mean)).clamp(min=0)
+        spread = (v - space.square(mean)).clamp(min=0)
         new.append(mean)
     direction = combination((1 / (spread.sqrt() + eps), u))
     if has_momentum:

@@ -12,6 +12,7 @@ from noneuclid.numerics import combination
 from noneuclid.optim._base import RiemannianOptimizer
 from noneuclid.optim._pieces import Piece
 from noneuclid.optim._rule import Rule
+from noneuclid.optim._step import TangentSpace
 
 
 class RiemannianSGD(RiemannianOptimizer, torch.optim.SGD):
@@ -140,14 +141,14 @@ class RiemannianSGD(RiemannianOptimizer, torch.optim.SGD):
         )
 
 
-def _plain(manifold: Manifold, settings: list[Tensor], x: Tensor, u: Tensor) -> tuple[Tensor, ...]:
+def _plain(space: TangentSpace, settings: list[Tensor], u: Tensor) -> tuple[Tensor, ...]:
     """Return -lr u."""
     (lr,) = settings
     return (combination((-lr, u)),)
 
 
 def _momentum(
-    manifold: Manifold, settings: list[Tensor], x: Tensor, u: Tensor, b: Tensor
+    space: TangentSpace, settings: list[Tensor], u: Tensor, b: Tensor
 ) -> tuple[Tensor, ...]:
     """Return -lr (b or, looking ahead, u + ahead b), with the new b."""
     lr, keep, take, looks, ahead = settings

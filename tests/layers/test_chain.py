@@ -2,9 +2,18 @@
 
 import pytest
 import torch
+from layer_cases import CASES, anywhere
 
 import noneuclid as ne
-from noneuclid.layers import Activation, Chain, Lift, Linear, TangentLayerNorm, TangentMean
+from noneuclid.layers import (
+    Activation,
+    Chain,
+    Lift,
+    Linear,
+    TangentLayer,
+    TangentLayerNorm,
+    TangentMean,
+)
 from noneuclid.layers._normal import translate
 
 
@@ -89,3 +98,25 @@ def test_points_between_layers_that_prefer_them() -> None:
     assert Chain(Activation(H, torch.tanh), Linear(H, H))._on_points(True) == [False, True]
     x = H.random(5, 3, dtype=torch.float64)
     torch.testing.assert_close(chain(x), torch.nn.Sequential(*steps)(x))
+
+
+def test_padding_in_coordinates() -> None:
+    """Inside a chain, too, what stands in masked places reaches no output and no gradient."""
+    seen = set()
+    for (cls, variant), build in CASES.items():
+        found = anywhere(build)
+        layer = found.layer.eval()
+        if found.slots is None or not (layer.takes_mask and isinstance(layer, TangentLayer)):
+            continue
+        seen.add(cls)
+        mask = torch.rand(found.shape(4)) < 0.6
+        c = 0.5 * torch.randn(*mask.shape, layer.manifold_in.dim)
+        leaf = torch.where(mask[..., None], c, float("nan")).requires_grad_()
+        y, expected = layer.tangent(leaf, mask=mask), layer.tangent(c, mask=mask)
+        rows = mask if y.shape[:-1] == mask.shape else slice(None)  # those of padding mean nothing
+        name = f"{cls.__name__} {variant}"
+        torch.testing.assert_close(y[rows], expected[rows], msg=lambda m, n=name: f"{n}: {m}")
+        if y.requires_grad:
+            (gradient,) = torch.autograd.grad(y[rows].sum(), leaf)
+            assert torch.isfinite(gradient).all(), name
+    assert len(seen) >= 7

@@ -5,7 +5,15 @@ import torch
 from torch import nn
 
 import noneuclid as ne
-from noneuclid.layers import Chain, Drop, Linear, Residual, ResidualSum, TangentMean
+from noneuclid.layers import (
+    Chain,
+    Drop,
+    Linear,
+    MultiheadAttention,
+    Residual,
+    ResidualSum,
+    TangentMean,
+)
 from noneuclid.layers._normal import from_normal, to_normal
 from noneuclid.testing.law import finite
 
@@ -98,6 +106,19 @@ def test_a_layer_on_points_may_be_wrapped() -> None:
     x = H.random(5)
     y = ResidualSum(H)(x, nn.Sequential(*steps)(x))
     torch.testing.assert_close(wrapped(x), wrapped.layers[1](y), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_layer_inside_gets_the_mask(kind: str) -> None:
+    """x (+) f(x) with f of the points that are there alone, whatever stands elsewhere."""
+    H = ne.Lorentz(4)
+    attention = MultiheadAttention(H, 2)
+    layer = Residual(attention, kind)
+    x, mask = H.random(2, 5), torch.tensor([[1, 1, 0, 1, 0], [0, 1, 1, 1, 1]]).bool()
+    expected = layer.sum(x, attention(x, mask=mask))
+    found = layer(torch.where(mask[..., None], x, float("nan")), mask)
+    torch.testing.assert_close(found[mask], expected[mask])
+    assert not torch.allclose(found[mask], layer(x)[mask])
 
 
 def test_what_cannot_be_added_is_refused() -> None:

@@ -89,6 +89,8 @@ def test_points_stay_near_the_radius_they_come_in_at(attention: str) -> None:
     c = torch.randn(8, 16, 32) / 32**0.5
     radii = [1.0]
     for block in model.blocks:
+        for residual in (block.sum1, block.sum2):
+            torch.testing.assert_close(residual.log_weight.exp(), torch.tensor([24**-0.5]))
         c = block(c, None)
         radii.append(float(c.detach().square().sum(-1).mean().sqrt()))
     assert min(radii) > 0.3, radii

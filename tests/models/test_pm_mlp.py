@@ -123,12 +123,34 @@ def test_signatures_and_sizes() -> None:
 
 
 def test_copies() -> None:
-    """deepcopy and pickle give the same model."""
+    """deepcopy, pickle and state dict give the same model, marks included."""
     model = PMMLP(7, 2, "H4* x S3")
     features, mask = batch()
     logits = model(features, mask=mask)
-    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+    loaded = PMMLP(7, 2, "H4* x S3")
+    loaded.load_state_dict(model.state_dict())
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model)), loaded):
         assert other(features, mask=mask).equal(logits)
+        assert [n for n, p in other.named_parameters() if ne.manifold_of(p) is not None] == [
+            n for n, p in model.named_parameters() if ne.manifold_of(p) is not None
+        ]
+
+
+def test_compiles_in_one_graph() -> None:
+    """Forward and backward, with a curvature learned."""
+    model = PMMLP(7, 2, "H4* x E4", layers=2)
+    features, mask = batch()
+    torch._dynamo.reset()
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    found, expected = compiled(features, mask), model(features, mask)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    pairs = [
+        torch.autograd.grad(y.square().sum(), parameters, allow_unused=True)
+        for y in (found, expected)
+    ]
+    for name, a, b in zip(names, *pairs, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4, msg=lambda m, n=name: f"{n}: {m}")
 
 
 def test_errors() -> None:

@@ -169,6 +169,45 @@ def test_every_choice(choices: dict) -> None:
     assert torch.isfinite(logits).all()
 
 
+def test_what_fresh_blocks_start_from() -> None:
+    """Residuals share out one unit; orthogonal maps, but for queries and keys that are sharper."""
+    model = PMTransformer(7, 2, "H8(-4) x E4", "E8", **{**SMALL, "layers": 3, "class_layers": 2})
+    for block in [*model.blocks, *model.class_blocks]:
+        for residual in (block.residual1, block.residual2):
+            torch.testing.assert_close(residual.log_weight.exp(), torch.full((2,), 10**-0.5))
+        for part, dim, radius in zip(block.attention.parts, (8, 4), (0.5, 1.0), strict=True):
+            unit = torch.eye(dim)
+            for weight, gain in zip(part.in_proj_weight.split(dim), (1, 1, 0), strict=True):
+                size = dim / radius**2 if gain else 1.0
+                torch.testing.assert_close(weight @ weight.mT, size * unit, atol=1e-4, rtol=1e-4)
+
+
+def test_dropout_acts_in_training_on_particles_alone() -> None:
+    """In attention and feed-forward maps of the particle blocks, never of the class blocks."""
+    model = PMTransformer(7, 2, "H4 x E4", "H4", dropout=0.3, **SMALL)
+    for blocks, p in ((model.blocks, 0.3), (model.class_blocks, 0.0)):
+        assert [(b.attention.options.dropout, b.ffn.dropout.p) for b in blocks] == [(p, p)] * len(
+            blocks
+        )
+    given = batch()
+    assert not model(*given).equal(model(*given))
+    assert model.eval()(*given).equal(model(*given))
+
+
+@pytest.mark.parametrize("size", [(2, 0), (0, 5), (1, 1)], ids=str)
+@pytest.mark.parametrize("train", [True, False])
+def test_sets_and_batches_of_next_to_nothing(size: tuple[int, int], train: bool) -> None:
+    """No slot, no jet, or one jet of one particle: finite logits, gradients and statistics."""
+    model = PMTransformer(7, 2, "H4* x E4", "S4*", **SMALL).train(train)
+    features, momenta = torch.randn(*size, 7, requires_grad=True), torch.rand(*size, 4)
+    for mask in (None, torch.ones(size, dtype=torch.bool), torch.zeros(size, dtype=torch.bool)):
+        logits = model(features, mask, momenta)
+        assert logits.shape == (size[0], 2)
+        logits.sum().backward()
+        found = [logits, *model.buffers(), *(p.grad for p in model.parameters())]
+        assert all(torch.isfinite(t).all() for t in found if t is not None)
+
+
 def test_copies() -> None:
     """deepcopy, pickle and state dict give the same model, marks included."""
     model = PMTransformer(7, 2, "H4* x S4", "H4*", **SMALL).eval()

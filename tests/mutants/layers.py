@@ -2,7 +2,7 @@
 
 from mutant import Mutant
 
-LAWS, LINEAR, LIFT = (f"tests/layers/test_{name}.py" for name in ("laws", "linear", "lift"))
+LAWS, LINEAR = "tests/layers/test_laws.py", "tests/layers/linear/test_linear.py"
 MODEL = "tests/models/test_pm_mlp.py"
 NORMAL, TRANSLATION, COUPLING, POOLING, LINEAR_FILE, LIFT_FILE, NORM = (
     f"noneuclid/layers/{name}.py"

@@ -7,6 +7,9 @@ BASE, PIECES, RULE, ADAM, SGD, LION, RMSPROP = (
     for name in ("_base", "_pieces", "_rule", "adam", "sgd", "lion", "rmsprop")
 )
 CHECKS = "noneuclid/optim/_checks.py"
+STEP = "noneuclid/optim/_step.py"
+CLOSED = "noneuclid/optim/_closed_forms.py"
+CLOSED_TESTS = "tests/optim/test_closed_forms.py"
 OVERWRITE, EMIT, PLAN = (
     f"noneuclid/numerics/native/{name}.py" for name in ("overwrite", "emit", "plan")
 )
@@ -19,9 +22,9 @@ KERNELS = "tests/numerics/native/test_overwrite.py"
 
 MUTANTS = [
     Mutant(
-        file=RULE,
-        old="(manifold._transp(x, y, vector) for vector in new[: len(rule.vectors)])",
-        new="new[: len(rule.vectors)]",
+        file=STEP,
+        old="*(self.manifold._transp(self.x, y, vector) for vector in vectors)",
+        new="*vectors",
         why="momentum stays at the old point",
         tests=DECAY,
     ),
@@ -33,9 +36,9 @@ MUTANTS = [
         tests=DECAY,
     ),
     Mutant(
-        file=RULE,
-        old="manifold._egrad2rgrad(x, gradient)",
-        new="manifold._proju(x, gradient)",
+        file=STEP,
+        old="self.manifold._egrad2rgrad(self.x, g)",
+        new="self.manifold._proju(self.x, g)",
         why="the ambient gradient is taken for the Riemannian one",
         tests=BY_HAND,
     ),
@@ -62,8 +65,8 @@ MUTANTS = [
     ),
     Mutant(
         file=RULE,
-        old="u, *vectors = (manifold._transp(x, moved, vector) for vector in (u, *vectors))",
-        new="pass",
+        old="space, (u, *vectors) = space.shrunk(",
+        new="space, _ = space.shrunk(",
         why="decoupled decay leaves the gradient where the point was",
         tests=DECAY,
     ),
@@ -154,7 +157,7 @@ MUTANTS = [
     ),
     Mutant(
         file=RMSPROP,
-        old="(v - square(manifold, x, mean)).clamp(min=0)",
+        old="(v - space.square(mean)).clamp(min=0)",
         new="v",
         why="centered forgets the mean",
         tests=DECAY,
@@ -195,15 +198,50 @@ MUTANTS = [
         tests=KERNELS,
     ),
     Mutant(
-        file=PLAN,
-        old="                return True\n        return False",
-        new="                return False\n        return False",
-        why="a result reads what another one has overwritten",
+        file="noneuclid/numerics/native/prelude.h",
+        old="#define LAST_LANES for (int64_t j = width - WIDTH,",
+        new="#define LAST_LANES for (int64_t j = 0,",
+        why="the last columns of a row are written as the first ones",
         tests=KERNELS,
     ),
     Mutant(
+        file=CLOSED,
+        old="turned = -2 * K * unit",
+        new="turned = -K * unit",
+        why="a vector on the ball turns half as far as its geodesic",
+        tests=CLOSED_TESTS,
+    ),
+    Mutant(
+        file=CLOSED,
+        old="scale * (W - product * q * D - product * s * X)",
+        new="scale * (W - product * s * X)",
+        why="the second order of a transport is left out",
+        tests=CLOSED_TESTS,
+    ),
+    Mutant(
+        file=CLOSED,
+        old="stretch = (there.time2.sqrt() / time - 1) * self.inverse",
+        new="stretch = 0 * self.inverse",
+        why="a vector keeps its part along x where decay moves the point",
+        tests=CLOSED_TESTS,
+    ),
+    Mutant(
+        file="noneuclid/optim/_replay.py",
+        old="and list(map(Tensor.data_ptr, self.written)) == self.addresses",
+        new="",
+        why="a step is taken again on memory that is no longer the parameter's",
+        tests="tests/optim/test_replay.py",
+    ),
+    Mutant(
+        file="noneuclid/optim/_replay.py",
+        old="rule.recipe(manifold, x.dtype) != batch.recipe or not",
+        new="not",
+        why="a step is taken again by the rule of options that have changed",
+        tests="tests/optim/test_replay.py",
+    ),
+    Mutant(
         file="noneuclid/optim/muon.py",
-        old="manifold._proju(x, polar)",
+        old="space.manifold._proju(space.x, polar)",
         new="polar",
         why="the polar factor is not tangent",
         tests="tests/optim/test_muon.py",

@@ -1,15 +1,19 @@
 """The curvature-parametrised functions against mpmath over their ranges, derivatives included."""
 
+import math
+
 import mpmath
 import pytest
 import torch
 
 from noneuclid.numerics import (
+    advance,
     asinck,
     asink,
     asink_square,
     cosk,
     half_turn,
+    half_turn_inward,
     log1p_ratio,
     sinck,
     tanck,
@@ -155,3 +159,33 @@ def test_slope_of_a_tangent_does_not_cancel(s):
     (slope,) = torch.autograd.grad(value, x)
     assert float(value.detach()) == pytest.approx(float(mpmath.tanh(s)), rel=4e-16)
     assert float(slope) == pytest.approx(float(mpmath.sech(s) ** 2), rel=1e-14)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_advance(sign):
+    points = [z for z in (*POINTS, 2.0**-7, -(2.0**-7), 9.0) if sign * z >= 0]
+    z = torch.tensor(points, dtype=torch.float64)
+    for k, point in enumerate(map(mpmath.mpf, points)):
+        cosine, sine = mpmath.cos(root(point)).real, over(mpmath.sin)(point)
+        bend = (1 - cosine) / point if point else mpmath.mpf(1) / 2
+        scale = 1 + abs(mpmath.sqrt(abs(point)))  # the root of the argument is rounded
+        found = [float(t[k]) for t in advance(z, 1e3, sign)]
+        size = max(abs(cosine), 1)  # near its zero the error of a cosine is one of the angle
+        assert abs(found[0] - cosine) <= 1e-15 * scale * size
+        assert abs(found[1] - sine) <= 2e-15 * scale * max(abs(sine), sign * 0.1)
+        assert abs(found[2] - bend) <= 1e-13 * abs(bend)
+
+
+def test_advance_keeps_the_direction_beyond_its_limit():
+    cosine, sine, _ = advance(torch.tensor([-1e4], dtype=torch.float64), 80.0, -1)
+    assert float(cosine) == pytest.approx(math.exp(80) / 2, rel=1e-13)
+    assert float(100 * sine / cosine) == pytest.approx(1, rel=1e-13)
+
+
+def test_half_turn_inward():
+    points = [z for z in (*POINTS, -(2.0**-7), -1e5) if z <= 0]
+    z = torch.tensor(points, dtype=torch.float64)
+    h, *found = half_turn_inward(z)
+    assert torch.equal(h, (-z).sqrt())
+    for a, b in zip(found, half_turn(z, -1), strict=True):
+        torch.testing.assert_close(a, b, rtol=2e-15, atol=0)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import noneuclid as ne
+from noneuclid.numerics.native.build import compiler
 from noneuclid.optim import (
     RiemannianAdagrad,
     RiemannianAdam,
@@ -72,3 +73,33 @@ def test_the_compiled_step_is_the_step(case: Any) -> None:
 @pytest.mark.slow
 def test_through_the_whole_compiler(case: Any) -> None:
     check(case, "inductor")
+
+
+@pytest.mark.parametrize("fullgraph", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_step_of_points_leaves_the_graph_where_it_may(fullgraph: bool) -> None:
+    if compiler() is None:
+        pytest.skip("no C compiler")
+    torch.compiler.reset()
+    torch._dynamo.utils.counters.clear()
+    ours = parameters()
+    theirs = copy.deepcopy(ours)
+    eager = RiemannianAdam(ours, lr=torch.tensor(0.05))
+    steps(eager, eager.step, ours)
+    compiled = RiemannianAdam(theirs, lr=torch.tensor(0.05))
+    step = torch.compile(compiled.step, fullgraph=fullgraph, backend="aot_eager")
+    steps(compiled, step, theirs)
+    assert bool(torch._dynamo.utils.counters["graph_break"]) is not fullgraph
+    for a, b in zip(ours, theirs, strict=True):
+        assert fullgraph or torch.equal(a, b)
+    torch.compiler.reset()
+
+
+@pytest.mark.slow
+def test_a_step_of_plain_parameters_stays_in_the_graph() -> None:
+    torch.compiler.reset()
+    torch._dynamo.utils.counters.clear()
+    given = [nn.Parameter(torch.randn(50)), *parameters()]
+    optimizer = RiemannianAdam(given, lr=torch.tensor(0.05))
+    steps(optimizer, torch.compile(optimizer.step, backend="aot_eager"), given)
+    assert not torch._dynamo.utils.counters["graph_break"]
+    torch.compiler.reset()

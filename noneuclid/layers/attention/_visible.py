@@ -52,6 +52,15 @@ def visible(
     return Visible(term if bias is None else bias + term, has_key)
 
 
+def check_sets(c: Tensor, asked: Tensor) -> None:
+    """Raise ValueError unless both are sets of points with one batch axis."""
+    if c.dim() != 3 or asked.dim() != 3:
+        raise ValueError(
+            "attention is between sets of points (B, n, S), got shapes"
+            f" {tuple(c.shape)} and {tuple(asked.shape)}"
+        )
+
+
 def _check_mask(mask: Tensor, asked: Tensor) -> None:
     if mask.dtype != torch.bool or mask.shape != asked.shape[:-1]:
         raise ValueError(

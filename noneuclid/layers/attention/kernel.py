@@ -12,6 +12,7 @@ from noneuclid.layers._normal import from_normal, principal, to_normal
 from noneuclid.layers.attention._heads import Heads
 from noneuclid.layers.attention._options import check_heads
 from noneuclid.layers.attention._visible import (
+    check_sets,
     without_padding,
     without_padding_points,
 )
@@ -43,7 +44,8 @@ class KernelAttention(TangentLayer):
     linear maps.
 
     Raises:
-        ValueError: `heads` < 1 or no divisor of a factor's dimension, or `power` <= 0.
+        ValueError: `heads` < 1 or no divisor of a factor's dimension, or `power` <= 0; in
+            `forward`, points that are no sets (B, n, S), or a mask of another shape.
 
     Initial values: all matrices orthogonal but S = 0, and biases 0.
 
@@ -102,6 +104,7 @@ class KernelAttention(TangentLayer):
 
     def _attend(self, c: Tensor, context: Tensor | None, mask: Tensor | None) -> Tensor:
         asked = c if context is None else context
+        check_sets(c, asked)
         pieces = zip(
             self.parts, c.split(self.dims, dim=-1), asked.split(self.dims, dim=-1), strict=True
         )

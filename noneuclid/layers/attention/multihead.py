@@ -14,6 +14,7 @@ from noneuclid.layers.attention._options import Kind, Options, check_heads
 from noneuclid.layers.attention._scores import Score
 from noneuclid.layers.attention._visible import (
     Visible,
+    check_sets,
     visible,
     without_padding,
     without_padding_points,
@@ -204,11 +205,7 @@ class MultiheadAttention(TangentLayer):
     ) -> Visible:
         """Return which keys each query sees."""
         asked = c if context is None else context
-        if c.dim() != 3 or asked.dim() != 3:
-            raise ValueError(
-                "attention is between sets of points (B, n, S), got shapes"
-                f" {tuple(c.shape)} and {tuple(asked.shape)}"
-            )
+        check_sets(c, asked)
         return visible((c.shape[0], c.shape[1], asked.shape[1]), mask, bias, causal, c)
 
     def _pieces(self, c: Tensor, context: Tensor | None) -> list[tuple[Tensor, Tensor | None]]:

@@ -1,6 +1,7 @@
 """Classifier: from points to logits, with features that may be kept near the origin."""
 
 from abc import abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,16 +21,23 @@ class Classifier(Layer):
         clip: rho > 0, in length units, or None. Points farther than rho from the origin of a
             factor are moved back to that distance along their geodesic. (Far out a curved head
             saturates and its gradient vanishes; rho = 1 |K|^-1/2 is the published choice.)
+        device, dtype: of the parameters.
 
     Raises:
         ValueError: `classes` < 1 or `clip` <= 0.
 
-    A concrete head supplies `logits`.
+    A concrete head supplies `_add_parameters` and `logits`.
     Source: [guo2022clipped] Eq. (5) for clipping.
     """
 
     def __init__(
-        self, manifold: HomogeneousManifold, classes: int, clip: float | None = None
+        self,
+        manifold: HomogeneousManifold,
+        classes: int,
+        *,
+        clip: float | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         if classes < 1:
             raise ValueError(f"{type(self).__name__} needs at least one class, got {classes}")
@@ -37,6 +45,16 @@ class Classifier(Layer):
             raise ValueError(f"clip is a distance > 0 or None, got {clip}")
         super().__init__(manifold, Euclidean(classes))
         self.classes, self.clip = classes, clip
+        factors = factors_of(manifold)
+        self.dims = tuple(factor.dim for factor in factors)
+        # One number for each class and factor: (C,), or (C, factors) on a product.
+        self.factor_shape = (classes, len(factors)) if factors != (manifold,) else (classes,)
+        self._add_parameters({"device": device, "dtype": dtype})
+        self.reset_parameters()
+
+    @abstractmethod
+    def _add_parameters(self, where: dict[str, Any]) -> None:
+        """Make room for the parameters, on `where`: device and dtype."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map points (*, S) to logits (*, classes)."""

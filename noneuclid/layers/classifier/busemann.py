@@ -1,15 +1,13 @@
 """The Busemann head: how deep a point lies in the horoballs of each class."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from noneuclid.functional import busemann_logits
 from noneuclid.layers.classifier._base import Classifier
-from noneuclid.layers.classifier.hyperplane import offsets_shape
-from noneuclid.manifolds import HomogeneousManifold
-from noneuclid.manifolds.product import factors_of
 from noneuclid.numerics import safe_norm
 
 
@@ -38,23 +36,10 @@ class BusemannClassifier(Classifier):
 
     flat_order = 0.5  # horospheres bend with |K|^1/2
 
-    def __init__(
-        self,
-        manifold: HomogeneousManifold,
-        classes: int,
-        *,
-        clip: float | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(manifold, classes, clip)
-        self.dims = tuple(factor.dim for factor in factors_of(manifold))
-        shape = (classes, manifold.dim)
-        self.direction = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
-        gains = torch.empty(offsets_shape(manifold, classes), device=device, dtype=dtype)
-        self.log_gain = nn.Parameter(gains)
-        self.bias = nn.Parameter(torch.empty(classes, device=device, dtype=dtype))
-        self.reset_parameters()
+    def _add_parameters(self, where: dict[str, Any]) -> None:
+        self.direction = nn.Parameter(torch.empty(self.classes, self.manifold_in.dim, **where))
+        self.log_gain = nn.Parameter(torch.empty(self.factor_shape, **where))
+        self.bias = nn.Parameter(torch.empty(self.classes, **where))
 
     def reset_parameters(self) -> None:
         """Draw v; set g and b."""

@@ -1,14 +1,13 @@
 """The hyperplane head: multinomial regression by distances to totally geodesic hyperplanes."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from noneuclid.functional import hyperplane_logits
 from noneuclid.layers.classifier._base import Classifier
-from noneuclid.manifolds import HomogeneousManifold
-from noneuclid.manifolds.product import factors_of
 from noneuclid.numerics import safe_norm
 
 
@@ -30,21 +29,9 @@ class HyperplaneClassifier(Classifier):
     Source: [shimizu2021hyperbolic] Eq. (6).
     """
 
-    def __init__(
-        self,
-        manifold: HomogeneousManifold,
-        classes: int,
-        *,
-        clip: float | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(manifold, classes, clip)
-        self.dims = tuple(factor.dim for factor in factors_of(manifold))
-        self.weight = nn.Parameter(torch.empty(classes, manifold.dim, device=device, dtype=dtype))
-        offsets = torch.empty(offsets_shape(manifold, classes), device=device, dtype=dtype)
-        self.offset = nn.Parameter(offsets)
-        self.reset_parameters()
+    def _add_parameters(self, where: dict[str, Any]) -> None:
+        self.weight = nn.Parameter(torch.empty(self.classes, self.manifold_in.dim, **where))
+        self.offset = nn.Parameter(torch.empty(self.factor_shape, **where))
 
     def reset_parameters(self) -> None:
         """Draw z and put every hyperplane through the origin."""
@@ -60,9 +47,3 @@ class HyperplaneClassifier(Classifier):
         lengths = torch.cat([safe_norm(z) for z in self.weight.split(self.dims, -1)], dim=-1)
         offsets = self.offset.reshape(self.classes, len(self.dims))
         return {"weight": self.weight, "bias": -(lengths * offsets).sum(-1)}
-
-
-def offsets_shape(manifold: HomogeneousManifold, classes: int) -> tuple[int, ...]:
-    """Return (C,), or (C, factors) on a product: one number for each class and factor."""
-    factors = factors_of(manifold)
-    return (classes, len(factors)) if factors != (manifold,) else (classes,)

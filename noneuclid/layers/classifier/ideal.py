@@ -1,12 +1,13 @@
 """The ideal-prototype head: fixed directions at infinity, and the loss that goes with them."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from noneuclid.functional import busemann_logits
 from noneuclid.layers.classifier._base import Classifier
 from noneuclid.layers.classifier._separated import separated_directions
-from noneuclid.layers.classifier.hyperplane import offsets_shape
 from noneuclid.manifolds import Euclidean, HomogeneousManifold, SpaceForm
 from noneuclid.manifolds.product import factors_of
 from noneuclid.numerics import log1p_ratio, safe_norm, sinck, tanck, wide
@@ -42,20 +43,10 @@ class IdealPrototypeClassifier(Classifier):
 
     direction: Tensor
 
-    def __init__(
-        self,
-        manifold: HomogeneousManifold,
-        classes: int,
-        *,
-        clip: float | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(manifold, classes, clip)
-        self.log_scale = nn.Parameter(torch.empty(1, device=device, dtype=dtype))
-        directions = torch.empty(classes, manifold.dim, device=device, dtype=dtype)
+    def _add_parameters(self, where: dict[str, Any]) -> None:
+        self.log_scale = nn.Parameter(torch.empty(1, **where))
+        directions = torch.empty(self.classes, self.manifold_in.dim, **where)
         self.register_buffer("direction", directions)
-        self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Set s to 1 and spread the directions."""
@@ -70,10 +61,9 @@ class IdealPrototypeClassifier(Classifier):
     def _depths(self, x: Tensor) -> Tensor:
         space = self.manifold_in
         directions = self._unit_directions()
-        parts = directions.split([factor.dim for factor in factors_of(space)], dim=-1)
+        parts = directions.split(self.dims, dim=-1)
         lengths = torch.cat([safe_norm(part) for part in parts], dim=-1)
-        shape = offsets_shape(space, self.classes)
-        return busemann_logits(space, x, directions, lengths.reshape(shape))
+        return busemann_logits(space, x, directions, lengths.reshape(self.factor_shape))
 
     def _unit_directions(self) -> Tensor:
         """Return the directions; rounded to another dtype they are no longer unit."""

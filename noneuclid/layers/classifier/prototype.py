@@ -1,12 +1,14 @@
 """The prototype head: minus the distance from a learnable point of each class."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from noneuclid.layers._normal import from_normal, initial_radius, to_normal
+from noneuclid.layers._initial import draw_points
+from noneuclid.layers._normal import to_normal
 from noneuclid.layers.classifier._base import Classifier
 from noneuclid.manifolds import HomogeneousManifold, ManifoldParameter
-from noneuclid.manifolds.product import factors_of
 
 
 class PrototypeClassifier(Classifier):
@@ -39,24 +41,19 @@ class PrototypeClassifier(Classifier):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(manifold, classes, clip)
+        super().__init__(manifold, classes, clip=clip, device=device, dtype=dtype)
         self.squared = squared
-        place = torch.get_default_device() if device is None else device
-        points = manifold.origin(classes, device=place, dtype=dtype)
-        self.prototypes = ManifoldParameter(points, manifold)
-        self.log_scale = nn.Parameter(torch.empty(1, device=device, dtype=dtype))
-        self.reset_parameters()
+
+    def _add_parameters(self, where: dict[str, Any]) -> None:
+        space = self.manifold_in
+        points = torch.empty(self.classes, *space.point_shape, **where)
+        self.prototypes = ManifoldParameter(points, space)
+        self.log_scale = nn.Parameter(torch.empty(1, **where))
 
     def reset_parameters(self) -> None:
         """Draw the prototypes and set s to 1."""
         nn.init.zeros_(self.log_scale)
-        like, parts = self.prototypes, []
-        with torch.no_grad():
-            for factor in factors_of(self.manifold_in):
-                normal = torch.randn(self.classes, factor.dim, dtype=like.dtype, device=like.device)
-                radius = initial_radius(factor, like.device).to(like.dtype)
-                parts.append(radius / factor.dim**0.5 * normal)
-            self.prototypes.copy_(from_normal(self.manifold_in, torch.cat(parts, dim=-1)))
+        draw_points(self.prototypes, self.manifold_in)
 
     def logits(self, x: Tensor) -> Tensor:
         """Return -s d or -s d^2."""

@@ -1,5 +1,6 @@
 """Linear maps of ambient coordinates: what the layers written on the hyperboloid share."""
 
+import math
 from abc import abstractmethod
 from typing import Any
 
@@ -35,13 +36,22 @@ class AmbientLinear(TangentLayer):
     of the layer on spheres, and for free curvatures the one they pass into, continuously, where
     they become positive.
 
-    A concrete layer supplies `_matrix` and `_response`.
+    A concrete layer supplies `_add_parameters`, `reset_parameters`, `_matrix` and `_response`.
 
     Raises:
         TypeError: a product, or a manifold without constant curvature.
     """
 
-    def __init__(self, manifold_in: HomogeneousManifold, manifold_out: HomogeneousManifold) -> None:
+    def __init__(
+        self,
+        manifold_in: HomogeneousManifold,
+        manifold_out: HomogeneousManifold,
+        bias: bool = True,
+        *,
+        gain: float = math.sqrt(2),
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__(manifold_in, manifold_out)
         for manifold in (manifold_in, manifold_out):
             if not isinstance(manifold, SpaceForm | Euclidean):
@@ -50,6 +60,13 @@ class AmbientLinear(TangentLayer):
                     f" {manifold!r}; noneuclid.layers.Linear(..., variant=...) takes products"
                 )
         self.prefers_points = isinstance(manifold_in, Lorentz) and isinstance(manifold_out, Lorentz)
+        self.has_bias, self.gain = bool(bias), gain
+        self._add_parameters({"device": device, "dtype": dtype})
+        self.reset_parameters()
+
+    @abstractmethod
+    def _add_parameters(self, where: dict[str, Any]) -> None:
+        """Make room for the parameters, on `where`: device and dtype."""
 
     @abstractmethod
     def _matrix(self) -> tuple[Tensor, Tensor | None]:
@@ -90,6 +107,10 @@ class AmbientLinear(TangentLayer):
             scalars = (curvature_below(self.manifold_out, c.device),)
             space = compute(_normal, scalars, (space.to(c_in.dtype),))
         return principal(self.manifold_out, space.to(c.dtype))
+
+    def extra_repr(self) -> str:
+        """Return the manifolds and options."""
+        return f"{super().extra_repr()}, bias={self.has_bias}"
 
 
 def is_flat(manifold: HomogeneousManifold) -> bool:

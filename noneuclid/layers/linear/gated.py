@@ -54,12 +54,13 @@ class GatedLinear(AmbientLinear):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(manifold_in, manifold_out)
-        where: dict[str, Any] = {"device": device, "dtype": dtype}
-        self.weight = nn.Parameter(torch.empty(1 + manifold_out.dim, 1 + manifold_in.dim, **where))
-        self.bias = nn.Parameter(torch.empty(1 + manifold_out.dim, **where)) if bias else None
+        super().__init__(manifold_in, manifold_out, bias, device=device, dtype=dtype)
+
+    def _add_parameters(self, where: dict[str, Any]) -> None:
+        rows, columns = self.manifold_out.dim, self.manifold_in.dim
+        self.weight = nn.Parameter(torch.empty(1 + rows, 1 + columns, **where))
+        self.bias = nn.Parameter(torch.empty(1 + rows, **where)) if self.has_bias else None
         self.log_scale = nn.Parameter(torch.empty(1, **where))
-        self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw W, set b to 0 and lambda to twice the square of the initial radius."""
@@ -85,7 +86,3 @@ class GatedLinear(AmbientLinear):
         """Return weight and bias of v = weight c + bias, and log lambda."""
         shift = self.weight[:, 0] if self.bias is None else self.weight[:, 0] + self.bias
         return {"weight": self.weight[:, 1:], "bias": shift, "log_scale": self.log_scale}
-
-    def extra_repr(self) -> str:
-        """Return the manifolds and options."""
-        return f"{super().extra_repr()}, bias={self.bias is not None}"

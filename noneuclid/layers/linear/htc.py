@@ -1,13 +1,12 @@
 """The linear map of Hypformer, which also changes the curvature."""
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from noneuclid.layers.linear._ambient_linear import AmbientLinear, curvature_below
-from noneuclid.manifolds import HomogeneousManifold, SpaceForm
+from noneuclid.manifolds import SpaceForm
 
 
 class HTCLinear(AmbientLinear):
@@ -37,22 +36,10 @@ class HTCLinear(AmbientLinear):
     Source: [yang2024hypformer], the layer HTC.
     """
 
-    def __init__(
-        self,
-        manifold_in: HomogeneousManifold,
-        manifold_out: HomogeneousManifold,
-        bias: bool = True,
-        *,
-        gain: float = math.sqrt(2),
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(manifold_in, manifold_out)
-        where: dict[str, Any] = {"device": device, "dtype": dtype}
-        self.gain = gain
-        self.weight = nn.Parameter(torch.empty(manifold_out.dim, 1 + manifold_in.dim, **where))
-        self.bias = nn.Parameter(torch.empty(manifold_out.dim, **where)) if bias else None
-        self.reset_parameters()
+    def _add_parameters(self, where: dict[str, Any]) -> None:
+        rows, columns = self.manifold_out.dim, self.manifold_in.dim
+        self.weight = nn.Parameter(torch.empty(rows, 1 + columns, **where))
+        self.bias = nn.Parameter(torch.empty(rows, **where)) if self.has_bias else None
 
     def reset_parameters(self) -> None:
         """Draw W and set b to 0."""
@@ -82,7 +69,3 @@ class HTCLinear(AmbientLinear):
         weight = self.weight
         shift = weight[:, 0] if self.bias is None else weight[:, 0] + self.bias
         return {"weight": weight[:, 1:], "bias": shift}
-
-    def extra_repr(self) -> str:
-        """Return the manifolds and options."""
-        return f"{super().extra_repr()}, bias={self.bias is not None}"

@@ -1,6 +1,5 @@
 """The fully-connected layer of HNN++: signed distances to hyperplanes are coordinates again."""
 
-import math
 from typing import Any
 
 import torch
@@ -41,22 +40,10 @@ class PoincareLinear(AmbientLinear):
     Source: [shimizu2021hyperbolic] section 3.2, Eq. (6) and (7), in ambient coordinates.
     """
 
-    def __init__(
-        self,
-        manifold_in: HomogeneousManifold,
-        manifold_out: HomogeneousManifold,
-        bias: bool = True,
-        *,
-        gain: float = math.sqrt(2),
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(manifold_in, manifold_out)
-        where: dict[str, Any] = {"device": device, "dtype": dtype}
-        self.gain = gain
-        self.weight = nn.Parameter(torch.empty(manifold_out.dim, manifold_in.dim, **where))
-        self.offset = nn.Parameter(torch.empty(manifold_out.dim, **where)) if bias else None
-        self.reset_parameters()
+    def _add_parameters(self, where: dict[str, Any]) -> None:
+        rows, columns = self.manifold_out.dim, self.manifold_in.dim
+        self.weight = nn.Parameter(torch.empty(rows, columns, **where))
+        self.offset = nn.Parameter(torch.empty(rows, **where)) if self.has_bias else None
 
     def reset_parameters(self) -> None:
         """Draw z and set r to 0."""
@@ -84,10 +71,6 @@ class PoincareLinear(AmbientLinear):
         if self.offset is not None:
             flat["bias"] = -safe_norm(self.weight)[:, 0] * self.offset
         return flat
-
-    def extra_repr(self) -> str:
-        """Return the manifolds and options."""
-        return f"{super().extra_repr()}, bias={self.offset is not None}"
 
 
 def _arc(manifold: HomogeneousManifold, sine: Tensor) -> Tensor:

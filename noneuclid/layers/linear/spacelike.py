@@ -57,15 +57,15 @@ class SpacelikeLinear(AmbientLinear):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(manifold_in, manifold_out)
+        super().__init__(manifold_in, manifold_out, bias, gain=gain, device=device, dtype=dtype)
         if activation is not None and not callable(activation):
             raise TypeError(f"activation must be a function, got {type(activation).__name__}")
-        where: dict[str, Any] = {"device": device, "dtype": dtype}
         self.activation = activation
-        self.gain = gain
-        self.weight = nn.Parameter(torch.empty(manifold_out.dim, manifold_in.dim, **where))
-        self.bias = nn.Parameter(torch.empty(manifold_out.dim, **where)) if bias else None
-        self.reset_parameters()
+
+    def _add_parameters(self, where: dict[str, Any]) -> None:
+        rows, columns = self.manifold_out.dim, self.manifold_in.dim
+        self.weight = nn.Parameter(torch.empty(rows, columns, **where))
+        self.bias = nn.Parameter(torch.empty(rows, **where)) if self.has_bias else None
 
     def reset_parameters(self) -> None:
         """Draw the weight and set the bias to 0."""
@@ -95,6 +95,6 @@ class SpacelikeLinear(AmbientLinear):
 
     def extra_repr(self) -> str:
         """Return the manifolds and options."""
-        text = f"{super().extra_repr()}, bias={self.bias is not None}"
+        text = super().extra_repr()
         name = getattr(self.activation, "__name__", self.activation)
         return text if self.activation is None else f"{text}, activation={name}"

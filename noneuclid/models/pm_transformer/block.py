@@ -11,6 +11,7 @@ from noneuclid.layers._normal import initial_radius
 from noneuclid.layers.attention._visible import Visible
 from noneuclid.manifolds import HomogeneousManifold
 from noneuclid.manifolds.product import factors_of
+from noneuclid.models._reset import reset_children
 from noneuclid.models.pm_transformer.feed_forward import FeedForward
 from noneuclid.models.pm_transformer.options import Options
 
@@ -55,6 +56,11 @@ class Block(nn.Module):
         self.norm2 = TangentLayerNorm(space, **where)
         self.ffn = FeedForward(space, ratio, options, dropout, **where)
         self.residual2 = ResidualSum(space, options.residual, gain=gain, **where)
+        self._sharpen()
+
+    def reset_parameters(self) -> None:
+        """Draw fresh parameters in all layers."""
+        reset_children(self)
         self._sharpen()
 
     @torch.no_grad()

@@ -46,6 +46,10 @@ class FeedForward(nn.Module):
         self.down = nn.ModuleList(nn.Linear(ratio * dim, dim, **where) for dim in self.dims)
         self.activation = options.activation
         self.dropout = nn.Dropout(dropout)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw orthogonal matrices, those before the activation times sqrt 2; set biases to 0."""
         for maps, gain in ((self.up, math.sqrt(2)), (self.down, 1.0)):
             for step in maps:
                 assert isinstance(step, nn.Linear)

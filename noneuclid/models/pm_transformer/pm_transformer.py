@@ -14,6 +14,7 @@ from noneuclid.manifolds import ManifoldParameter, manifold
 from noneuclid.manifolds.product import factors_of
 from noneuclid.models._budget import count_parameters
 from noneuclid.models._checks import check_sizes, without_padding
+from noneuclid.models._reset import reset_children
 from noneuclid.models.particles.embedding import FeatureEmbedding
 from noneuclid.models.particles.pairs import PairEmbedding
 from noneuclid.models.particles.sizes import Sizes, fit_transformer, sizes_of
@@ -137,8 +138,8 @@ class PMTransformer(nn.Module):
             coupling = options.coupling_of(space, **where)
             if coupling is not None:
                 self.couplings[str(i)] = coupling  # type: ignore[index]
-        noise = nn.init.trunc_normal_(torch.empty(1, space.dim, **where), std=_TOKEN)
-        self.token = ManifoldParameter(from_normal(space, noise), space)
+        self.token = ManifoldParameter(torch.empty(1, *space.point_shape, **where), space)
+        self._draw_token()
 
     def _build_jet(self, classes: int, hidden: int, head: str, where: dict[str, Any]) -> None:
         space, jet = self.space, self.jet_space
@@ -154,6 +155,17 @@ class PMTransformer(nn.Module):
             )
         else:
             self.head = make_classifier(jet, classes, head=head, **where)
+
+    @torch.no_grad()
+    def _draw_token(self) -> None:
+        place: dict[str, Any] = {"device": self.token.device, "dtype": self.token.dtype}
+        noise = nn.init.trunc_normal_(torch.empty(1, self.space.dim, **place), std=_TOKEN)
+        self.token.copy_(from_normal(self.space, noise))
+
+    def reset_parameters(self) -> None:
+        """Draw fresh parameters everywhere; learnable curvatures go back to where they started."""
+        reset_children(self)
+        self._draw_token()
 
     def forward(
         self, features: Tensor, mask: Tensor | None = None, momenta: Tensor | None = None

@@ -6,10 +6,11 @@ alone: the same results to the last digits of their dtype, in more time.
 
 from noneuclid.numerics.native.call import kernels_of
 from noneuclid.numerics.native.graph import name_of, row_formula
-from noneuclid.numerics.native.overwrite import overwrite_rows, overwriting, overwriting_name
+from noneuclid.numerics.native.overwrite import Call, overwrite_rows, overwriting, overwriting_name
 from noneuclid.numerics.native.trace import Joined, Rounded, Scalar
 
 __all__ = [
+    "Call",
     "Joined",
     "Rounded",
     "Scalar",

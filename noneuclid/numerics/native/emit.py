@@ -11,7 +11,7 @@ that its bits do not depend on the machine.
 # over 300 lines: one class, whose methods share the names they give in the C code
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,18 +68,18 @@ class _Emitter(Plan):
             self._keep(made)
             made = [p for p in self.kept if self.value_levels[p] == level]
         self._keep(made)
-        for k, result in enumerate(self.results):
+        if self.targets:
+            self._overwrite()
+        for k, result in enumerate(() if self.targets else self.results):
             self._write(k, result)
         body = "\n".join("        " + line for line in self.lines)
         elementary = any(n.operation in IN_A_LOOP_OF_ITS_OWN for n in self.nodes_needed())
         code = _KERNEL.format(
             operands=len(self.operands) + len(self.parameters),
             prelude=PRELUDE + FUNCTIONS if elementary else PRELUDE,
-            uniform="\n".join(
-                f"    const double u{n.index} = *(const double *)table[{2 + 3 * at}];"
-                for at, n in enumerate(self.parameters, start=len(self.operands))
-                if self.targets
-            ),
+            uniform="\n".join(self._uniform_scalars()),
+            spread="" if self.targets else _SPREAD,
+            counting="" if self.targets else _COUNTING,
             values=max(1, len(self.slots)),
             body=body,
         )
@@ -87,6 +87,20 @@ class _Emitter(Plan):
         numbers = [self.trace.values[p].number for p in self.operands]
         sums = tuple(k for k, result in enumerate(self.results) if isinstance(result, Summed))
         return Source(code, numbers, places, len(self.kept), sums)
+
+    def _uniform_scalars(self) -> Iterator[str]:
+        """Yield the scalars that are the same for all rows, in the order in which they are made."""
+        places = {n.index: at for at, n in enumerate(self.parameters, start=len(self.operands))}
+        for n in self.nodes_needed() if self.targets else ():
+            if n.operation == "constant" or not self.is_uniform(n):
+                continue
+            value = f"*(const double *)table[{2 + 3 * places.get(n.index, 0)}]"
+            if n.operation != "parameter":
+                value = _FORMS[n.operation].format(*map(self._kept, n.arguments))
+            yield f"    const double u{n.index} = {value};"
+
+    def _address(self, at: int, kind: str) -> str:
+        return f"{'GIVEN' if self.targets else 'OPERAND'}({at}, {kind})"
 
     def _say(self, *lines: str) -> None:
         self.lines.extend(lines)
@@ -129,7 +143,7 @@ class _Emitter(Plan):
             kind = _C_TYPES[value.dtype]
             if value.kind == "operand":
                 at = self.operands.index(place)
-                self._say(f"    const {kind} *p{place} = OPERAND({at}, {kind});")
+                self._say(f"    const {kind} *p{place} = {self._address(at, kind)};")
             elif value.kind == "rounded":
                 at = self.kept.index(place)
                 self._say(f"    {kind} *p{place} = KEPT({at}, {kind});")
@@ -152,7 +166,12 @@ class _Emitter(Plan):
         made: Sequence[int] = (),
     ) -> None:
         """Walk the columns eight at a time: whole lanes first, then what is left."""
-        rows = list(rows)
+        lines = self._lanes(list(rows), names, made)
+        for head in ("WHOLE_LANES", "LANES_LEFT"):
+            self._say(f"    {head} {{", *(f"        {line}" for line in [*lines, *body]), "    }")
+
+    def _lanes(self, rows: list[Row], names: dict[int, str], made: Sequence[int] = ()) -> list[str]:
+        """Return the lines that make eight columns of each row."""
         lines: list[str] = []
         leaves: dict[Leaf, str] = {}
 
@@ -179,8 +198,7 @@ class _Emitter(Plan):
         for row in rows:
             combination = combined(row)
             lines.append(f"const Lanes {names[id(row)]} = {combination};")
-        for head in ("WHOLE_LANES", "LANES_LEFT"):
-            self._say(f"    {head} {{", *(f"        {line}" for line in [*lines, *body]), "    }")
+        return lines
 
     def _keep(self, made: Sequence[int]) -> None:
         if made:
@@ -188,9 +206,50 @@ class _Emitter(Plan):
             self._columns([], self._open([], made), [], made)
             self._say("}")
 
+    def _overwrite(self) -> None:
+        """Write all results in one loop, which reads eight columns of every row before it writes.
+
+        The last eight columns are made before anything is written, and written last, over what
+        they share with the eight before: no store is of a part of eight, where there are as many.
+        """
+        parts = [(k, r.rest if isinstance(r, Joined) else r) for k, r in enumerate(self.results)]
+        written = {k: self._source_of(rows) for k, rows in parts if isinstance(rows, Rounded)}
+        kinds = {k: _C_TYPES[rows.dtype] for k, rows in parts if isinstance(rows, Rounded | Filled)}
+        self._say("EACH_ROW {")
+        for k, kind in kinds.items():
+            self._say(f"    {kind} *to{k} = IN_PLACE({k}, {kind});")
+            result = self.results[k]
+            if isinstance(result, Joined):
+                self._say(f"    *to{k}++ = ({kind}){self._kept(result.first)};")
+            if isinstance(result, Filled):
+                value = self._kept(result.value)
+                self._say(f"    fill_{kind}(to{k}, {value}, width + {result.extra});")
+        rows = list(written.values())
+        names = self._open(rows)
+        lines = self._lanes(rows, names)
+        values = {k: (kinds[k], names[id(row)]) for k, row in written.items()}
+        stores = [f"STORE_{kind}(to{k} + j, {value});" for k, (kind, value) in values.items()]
+        last = [f"last{k} = {value};" for k, (_, value) in values.items()]
+        indented = [f"        {line}" for line in lines]
+        self._say(
+            "    if (width < WIDTH) LANES_LEFT {", *indented, *stores, "    } else {",
+            *(f"    Lanes last{k};" for k in values),
+            "    LAST_LANES {", *indented, *last, "    }",
+            "    LANES_BEFORE {", *indented, *stores, "    }",
+            *(f"    store_{kind}(to{k} + width - WIDTH, last{k}, WIDTH);"
+              for k, (kind, _) in values.items()),
+            "    }", "}",
+        )  # fmt: skip
+
+    def _source_of(self, rows: Rounded) -> Row:
+        """Return what rows are written from: what was kept of them, or their combination."""
+        is_kept = rows.place in self.values
+        return Row(self.trace, {(rows.place, -1, 0): 1.0}) if is_kept else self.row_of(rows)[0]
+
     def _write(self, k: int, result: Written) -> None:
         first = result.first if isinstance(result, Joined) else None
         rows = result.rest if isinstance(result, Joined) else result
+        assert not isinstance(rows, Filled)  # only what is overwritten may be
         if isinstance(rows, Summed):
             self._add(k, rows.rows)
             return
@@ -198,15 +257,8 @@ class _Emitter(Plan):
             self._say("EACH_ROW {", f"    *RESULT({k}, double, 1) = {self._kept(rows)};", "}")
             return
         kind = _C_TYPES[rows.dtype]
-        if self.targets:
-            address = f"IN_PLACE({k}, {kind})"
-        else:
-            address = f"RESULT({k}, {kind}, width + {0 if first is None else 1})"
+        address = f"RESULT({k}, {kind}, width + {0 if first is None else 1})"
         self._say("EACH_ROW {", f"    {kind} *to = {address};")
-        if isinstance(rows, Filled):
-            self._say(f"    const {kind} value = {self._kept(rows.value)};")
-            self._say(f"    for (int64_t j = 0; j < width + {rows.extra}; j++) to[j] = value;", "}")
-            return
         if first is not None:
             self._say(f"    *to++ = ({kind}){self._kept(first)};")
         self._store(rows, kind, "{}")
@@ -217,8 +269,7 @@ class _Emitter(Plan):
         self._store(rows, "double", "LOAD_double(to + j) + {}")
 
     def _store(self, rows: Rounded, kind: str, form: str) -> None:
-        is_kept = rows.place in self.values
-        (row,) = [Row(self.trace, {(rows.place, -1, 0): 1.0})] if is_kept else self.row_of(rows)
+        row = self._source_of(rows)
         names = self._open([row])
         value = form.format(names[id(row)])
         self._columns([row], names, [f"STORE_{kind}(to + j, {value});"])
@@ -233,7 +284,8 @@ class _Emitter(Plan):
         elif first.operation == "entry":
             place, column = first.arguments
             at, kind = self.operands.index(place), _C_TYPES[self.trace.values[place].dtype]
-            self._say(f"EACH_ROW {self._kept(first)} = OPERAND({at}, {kind})[{column}];")
+            address = self._address(at, kind)
+            self._say(f"EACH_ROW {self._kept(first)} = {address}[{column}];")
         elif first.operation in IN_A_LOOP_OF_ITS_OWN:
             taken = ", ".join(
                 f"all({self._kept(a)})" if self.is_uniform(a) else f"EIGHT({self.slots[a.index]})"
@@ -268,26 +320,35 @@ class _Emitter(Plan):
 
 
 _C_TYPES = {torch.float32: "float", torch.float64: "double"}
-_KERNEL = """enum {{ OPERANDS = {operands}, RESULTS = 2 + 3 * OPERANDS }};
+_KERNEL = """/* GCC moves parts of a long loop into the one before, and cannot vectorise the rest */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-tree-pre")
+#endif
+enum {{ OPERANDS = {operands}, RESULTS = 2 + 3 * OPERANDS }};
 {prelude}
 void kernel(const int64_t *const table, char *const scratch, int64_t begin, int64_t end) {{
     double V[{values}][BLOCK] __attribute__((aligned(64)));
     memset(V, 0, sizeof V);
-    const int64_t inner = table[0], width = table[1], padded = (width + 7) & ~(int64_t)7;
+    const int64_t width = table[1], padded = (width + 7) & ~(int64_t)7;
     (void)scratch, (void)padded;  // KEPT alone reads them
-{uniform}
-    int64_t outside[BLOCK], inside[BLOCK], o = begin / inner, i = begin % inner;
+{uniform}{spread}
     for (int64_t block = begin; block < end; block += BLOCK) {{
-        const int64_t count = end - block < BLOCK ? end - block : BLOCK;
-        for (int64_t r = 0; r < count; r++) {{
-            outside[r] = o, inside[r] = i;
-            if (++i == inner)
-                i = 0, o++;
-        }}
+        const int64_t count = end - block < BLOCK ? end - block : BLOCK;{counting}
 {body}
     }}
 }}
 """
+# rows that an update overwrites lie one stride apart; others may be spread over two axes
+_SPREAD = """
+    int64_t outside[BLOCK], inside[BLOCK];
+    const int64_t inner = table[0];
+    int64_t o = begin / inner, i = begin % inner;"""
+_COUNTING = """
+        for (int64_t r = 0; r < count; r++) {
+            outside[r] = o, inside[r] = i;
+            if (++i == inner)
+                i = 0, o++;
+        }"""
 
 
 def _places(rows: Iterable[Row]) -> set[int]:

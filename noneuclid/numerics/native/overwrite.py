@@ -79,35 +79,78 @@ class Overwriting:
         if len(filled) < len(pieces):
             pieces = [pieces[k] for k in filled]
             shared = shared[filled] if shared.dim() > 1 else shared
-        shared = shared.contiguous()
-        start, width = shared.data_ptr(), pieces[0][0].shape[-1]
-        apart = 8 * shared.shape[-1] if shared.dim() > 1 else 0
-        scalars = [number for k in self.parameters for number in (start + 8 * k, 0, 0)]
-        tables, counts = array.array("q"), []
         dense = [[_with_one_stride(x) for x in piece] for piece in pieces]
-        for used in dense:
-            addresses = [x.data_ptr() for x, _ in used]
-            counts.append(used[-1][0].numel() // width)
-            table = [counts[-1], width - self.skip]
-            for k in self.operands:
-                table += (addresses[k] + self.offsets[k], 0, used[k][1])
-            table += scalars
-            if apart:
-                scalars = [n + apart if k % 3 == 0 else 0 for k, n in enumerate(scalars)]
-            for k in self.targets:
-                table += (addresses[k], used[k][1])
-            tables.extend(table)
-        scratch = self.scratch * _BLOCK * (width + 8)
-        if len(pieces) == 1:
-            function, spans = self.kernel, spans_of(counts[0], _BLOCK, counts[0] * width)
-        else:
-            function, spans = self.kernels, spans_of(len(pieces), 1, sum(counts) * width)
-        in_threads(function, [(tables, *s) for s in spans], scratch, alive=(pieces, dense, shared))
+        call = Call(self, dense, shared.contiguous())
+        call.run()
         increment_version([piece[k] for piece in pieces for k in self.targets])
         for piece, used in zip(pieces, dense, strict=True):
             for k in self.targets:
                 if used[k][0] is not piece[k]:
                     piece[k].copy_(used[k][0])
+
+    def call_on(self, shared: Tensor, pieces: Sequence[Sequence[Tensor]]) -> "Call | None":
+        """Return a call that may be run again; None if the rows of a tensor have no one stride."""
+        dense = [[_with_one_stride(x) for x in piece] for piece in pieces]
+        for piece, used in zip(pieces, dense, strict=True):
+            if any(x is not y for x, (y, _) in zip(piece, used, strict=True)):
+                return None
+        call = Call(self, dense, shared)
+        first = len(pieces[0]) - len(self.targets)
+        call.alive = [piece[first:] for piece in pieces]
+        return call
+
+
+class Call:
+    """The table of a call: it may be run again, with other numbers and tensors that moved.
+
+    Args:
+        overwriting: the kernel.
+        pieces: the tensors of each piece, with the stride of their rows.
+        shared: (k,), or (pieces, k), in float64, contiguous: read when the call runs.
+    """
+
+    def __init__(
+        self, overwriting: Overwriting, pieces: Sequence[Sequence[tuple[Tensor, int]]],
+        shared: Tensor,
+    ) -> None:  # fmt: skip
+        start, self.width = shared.data_ptr(), pieces[0][0][0].shape[-1]
+        apart = 8 * shared.shape[-1] if shared.dim() > 1 else 0
+        scalars = [number for k in overwriting.parameters for number in (start + 8 * k, 0, 0)]
+        self.tables, self.counts = array.array("q"), []
+        for used in pieces:
+            addresses = [x.data_ptr() for x, _ in used]
+            self.counts.append(used[-1][0].numel() // self.width)
+            table = [self.counts[-1], self.width - overwriting.skip]
+            for k in overwriting.operands:
+                table += (addresses[k] + overwriting.offsets[k], 0, used[k][1])
+            table += scalars
+            if apart:
+                scalars = [n + apart if k % 3 == 0 else 0 for k, n in enumerate(scalars)]
+            for k in overwriting.targets:
+                table += (addresses[k], used[k][1])
+            self.tables.extend(table)
+        self.overwriting, self.shared = overwriting, shared
+        self.length = len(self.tables) // len(pieces)
+        self.alive: Any = pieces
+
+    def move(self, k: int, addresses: "array.array[int]") -> None:
+        """Let tensor k of every piece, which is read only, lie at these addresses from now on."""
+        if k in self.overwriting.operands:
+            offset = self.overwriting.offsets[k]
+            moved = array.array("q", [a + offset for a in addresses]) if offset else addresses
+            self.tables[2 + 3 * self.overwriting.operands.index(k) :: self.length] = moved
+
+    def run(self) -> None:
+        """Overwrite; versions of tensors are the caller's to increment."""
+        scratch = self.overwriting.scratch * _BLOCK * (self.width + 8)
+        work = sum(self.counts) * self.width
+        if len(self.counts) == 1:
+            function, spans = self.overwriting.kernel, spans_of(self.counts[0], _BLOCK, work)
+        else:
+            function, spans = self.overwriting.kernels, spans_of(len(self.counts), 1, work)
+        in_threads(
+            function, [(self.tables, *s) for s in spans], scratch, alive=(self.alive, self.shared)
+        )
 
 
 def _with_one_stride(x: Tensor) -> tuple[Tensor, int]:

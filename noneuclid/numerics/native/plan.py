@@ -31,6 +31,7 @@ class Plan:
         self._mark(results)
         self.levels: dict[int, int] = {}
         self.value_levels: dict[int, int] = {}
+        self._find_uniform()
         self._set_levels()
         used = [self.trace.values[p] for p in range(len(trace.values))]
         self.operands = [p for p in sorted(self.values) if used[p].kind == "operand"]
@@ -68,20 +69,9 @@ class Plan:
                         waiting.extend([] if row is None else [row])
 
     def row_of(self, rounded: Rounded) -> list[Row]:
-        """Return what a result is written from: its combination, or itself where that is kept."""
+        """Return what a result is written from: its combination, or what was given."""
         row = self.trace.values[rounded.place].row
-        if row is None or self._is_overwritten(rounded, row):
-            return [Row(self.trace, {(rounded.place, -1, 0): 1.0})]
-        return [row]
-
-    def _is_overwritten(self, rounded: Rounded, row: Row) -> bool:
-        """Tell whether a result written earlier would change this row: it is kept apart then."""
-        for target, result in zip(self.targets, self.results, strict=False):
-            if any(part is rounded for part in parts_of(result)):
-                return False
-            if any(target in (a, b) for a, b, _ in row.terms):
-                return True
-        return False
+        return [Row(self.trace, {(rounded.place, -1, 0): 1.0}) if row is None else row]
 
     def nodes_needed(self) -> Iterator[Scalar]:
         """Return the scalars that results depend on, in the order in which they were noted."""
@@ -115,9 +105,21 @@ class Plan:
 
     def is_uniform(self, node: Scalar) -> bool:
         """Tell whether a scalar is the same for all rows: those that an update is given are."""
-        return node.operation == "constant" or (
-            bool(self.targets) and node.operation == "parameter"
-        )
+        if node.operation == "constant":
+            return True
+        if not self.targets or node.operation in IN_A_LOOP_OF_ITS_OWN or node.operation in SUMS:
+            return False
+        return node.operation == "parameter" or self._uniform.get(node.index, False)
+
+    def _find_uniform(self) -> None:
+        """Find the scalars that are made of uniform ones: they are made once, not for each row."""
+        self._uniform: dict[int, bool] = {}
+        for node in self.nodes_needed():
+            if node.operation not in _READ and node.operation != "constant":
+                arguments = node.arguments
+                self._uniform[node.index] = all(
+                    isinstance(a, Scalar) and self.is_uniform(a) for a in arguments
+                )
 
     def _loops(self, level: int) -> list[list[Scalar]]:
         """Return the scalars of a stage by the loops that make them, in order; no constants."""

@@ -33,6 +33,7 @@ typedef float FloatLanes __attribute__((vector_size(WIDTH * sizeof(float))));
 #define OPERAND(k, type)                                                                           \
     ((const type *)table[2 + 3 * (k)] + outside[r] * table[3 + 3 * (k)] +                          \
      inside[r] * table[4 + 3 * (k)])
+#define GIVEN(k, type) ((const type *)table[2 + 3 * (k)] + (block + r) * table[4 + 3 * (k)])
 #define RESULT(k, type, length) ((type *)table[RESULTS + (k)] + (block + r) * (length))
 #define IN_PLACE(k, type)                                                                          \
     ((type *)table[RESULTS + 2 * (k)] + (block + r) * table[RESULTS + 2 * (k) + 1])
@@ -40,12 +41,14 @@ typedef float FloatLanes __attribute__((vector_size(WIDTH * sizeof(float))));
 
 #define WHOLE_LANES for (int64_t j = 0, left = WIDTH; j + WIDTH <= width; j += WIDTH)
 #define LANES_LEFT for (int64_t j = width & ~(int64_t)7, left = width - j; left > 0; left = 0)
+#define LAST_LANES for (int64_t j = width - WIDTH, left = WIDTH; left > 0; left = 0)
+#define LANES_BEFORE for (int64_t j = 0, left = WIDTH; j + WIDTH < width; j += WIDTH)
 #define LOAD_float(from) load_float(from, left)
 #define LOAD_double(from) load_double(from, left)
 #define STORE_float(to, v) store_float(to, v, left)
 #define STORE_double(to, v) store_double(to, v, left)
-#define KEEP_float(to, v) keep_rounded(to, v, left)
-#define KEEP_double(to, v) keep_double(to, v, left)
+#define KEEP_float(to, v) keep_rounded(to, v) /* kept rows have room for whole lanes */
+#define KEEP_double(to, v) keep_double(to, v)
 
 /* The first `left` of eight numbers. Loads by masks where there are, for a memcpy of so few is a
    call; stores not: a load from the next row would wait for a masked store that reaches into it. */
@@ -120,13 +123,10 @@ HELPER void store_float(float *to, Lanes v, int64_t left) {
         keep_floats(to, narrow, left);
 }
 
-/* stores the numbers and returns what they were rounded to */
-HELPER Lanes keep_rounded(float *to, Lanes v, int64_t left) {
+/* stores eight numbers and returns what they were rounded to */
+HELPER Lanes keep_rounded(float *to, Lanes v) {
     const FloatLanes narrow = __builtin_convertvector(v, FloatLanes);
-    if (left == WIDTH)
-        memcpy(to, &narrow, sizeof narrow);
-    else
-        keep_floats(to, narrow, left);
+    memcpy(to, &narrow, sizeof narrow);
     return eight_wide(narrow);
 }
 
@@ -137,10 +137,29 @@ HELPER void store_double(double *to, Lanes v, int64_t left) {
         keep_doubles(to, v, left);
 }
 
-HELPER Lanes keep_double(double *to, Lanes v, int64_t left) {
-    store_double(to, v, left);
+HELPER Lanes keep_double(double *to, Lanes v) {
+    memcpy(to, &v, sizeof v);
     return v;
 }
+
+/* the same number in all columns */
+#define FILL(to, value, count, Vector)                                                             \
+    do {                                                                                           \
+        const Vector eight = (value) - (Vector){0};                                                \
+        if ((count) < WIDTH) {                                                                     \
+            KEEP_SOME(to, eight, count);                                                           \
+        } else {                                                                                   \
+            for (int64_t j = 0; j + WIDTH < (count); j += WIDTH)                                   \
+                memcpy((to) + j, &eight, sizeof eight);                                            \
+            memcpy((to) + (count)-WIDTH, &eight, sizeof eight);                                    \
+        }                                                                                          \
+    } while (0)
+
+HELPER void fill_float(float *to, double value, int64_t count) {
+    const float narrow = (float)value;
+    FILL(to, narrow, count, FloatLanes);
+}
+HELPER void fill_double(double *to, double value, int64_t count) { FILL(to, value, count, Lanes); }
 
 /* 1 in one lane, or in none */
 HELPER Lanes axis(int64_t lane) {

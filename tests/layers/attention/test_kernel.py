@@ -53,5 +53,8 @@ def test_refusals() -> None:
         KernelAttention(ne.manifold("H4"), 3)
     with pytest.raises(ValueError, match="power must be positive, got 0"):
         KernelAttention(ne.manifold("H4"), 2, power=0)
+    for x in (torch.zeros(3, 4), torch.zeros(2, 2, 3, 4)):
+        with pytest.raises(ValueError, match=r"between sets of points \(B, n, S\)"):
+            KernelAttention(ne.manifold("E4"), 2)(x, mask=torch.ones(x.shape[:-1]).bool())
     with pytest.raises(TypeError, match="bias"):
         KernelAttention(ne.manifold("E4"), 2)(torch.zeros(1, 2, 4), bias=torch.zeros(1))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from layer_cases.case import coordinates, points
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import noneuclid as ne
 from noneuclid.layers import MultiheadAttention
@@ -197,6 +198,40 @@ def test_autocast(score: str) -> None:
     torch.testing.assert_close(y.float(), layer(x), atol=0.05, rtol=0.05)
     gradients = torch.autograd.grad(y.float().sum(), [x, *layer.parameters()], allow_unused=True)
     assert all(torch.isfinite(g).all() for g in gradients if g is not None)
+
+
+class Calls(TorchDispatchMode):
+    """Record the name and the number of entries of what every operation returns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.largest = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        self.names.add(function.__name__)
+        for tensor in out if isinstance(out, tuple | list) else (out,):
+            if isinstance(tensor, Tensor):
+                self.largest = max(self.largest, tensor.numel())
+        return out
+
+
+@pytest.mark.parametrize("signature", ["H8(-0.7)", "S8", "K8(0)"])
+@pytest.mark.parametrize("score", ["tangent", "transported", "lorentz", "distance"])
+def test_no_table_of_pairs_and_dimensions(signature: str, score: str) -> None:
+    """Forward and backward: a fused call for inner products, one table of scores for distances."""
+    m = ne.manifold(signature)
+    layer = MultiheadAttention(m, 2, score=score)
+    B, H, N, d = 3, 2, 64, 4
+    x = points(m, 0.3 * torch.randn(B, N, 8)).detach().requires_grad_()
+    with Calls() as calls:
+        layer(x, mask=torch.rand(B, N) < 0.7).sum().backward()
+    fused = any("scaled_dot_product" in name for name in calls.names)
+    assert fused is (score != "distance")
+    rows = B * N * 3 * 8  # queries, keys and values
+    assert rows < B * H * N * N < B * H * N * N * d / 2
+    assert calls.largest <= (rows if fused else B * H * N * N), calls.largest
 
 
 def test_a_fresh_layer_keeps_the_radius() -> None:

@@ -61,10 +61,11 @@ def test_clipping_keeps_the_direction(name, signature):
     plain = make_classifier(manifold, 3, head=name, dtype=torch.float64)
     clipped = make_classifier(manifold, 3, head=name, clip=0.8, dtype=torch.float64)
     clipped.load_state_dict(plain.state_dict())
-    near = around(manifold, 0.7)
+    near = around(manifold, 0.79)
     torch.testing.assert_close(clipped(near), plain(near))
-    c = manifold.to_frame(manifold.logmap0(near)) / 0.7
-    far, edge = (manifold.expmap0(manifold.from_frame(r * c)) for r in (2.0, 0.8))
+    c = manifold.to_frame(manifold.logmap0(near)) / 0.79
+    beyond, far, edge = (manifold.expmap0(manifold.from_frame(r * c)) for r in (0.81, 2.0, 0.8))
+    torch.testing.assert_close(clipped(beyond), plain(edge))
     torch.testing.assert_close(clipped(far), plain(edge))
 
 
@@ -76,6 +77,16 @@ def test_clipping_is_by_factor():
     shorter = product.factors[0].expmap0(product.factors[0].logmap0(hyperbolic) / 5)
     expected = head(product.join([shorter, flat]))
     torch.testing.assert_close(head(product.join([hyperbolic, flat])), expected)
+
+
+def test_fresh_prototypes():
+    """Marked points, at the radius of activations on every factor."""
+    product = ne.manifold("H16(-9) x S16(4)")
+    head = PrototypeClassifier(product, 300)
+    assert ne.manifold_of(head.prototypes) is product
+    parts = zip(product.factors, product.split(head.prototypes), (1 / 3, 1 / 2), strict=True)
+    for factor, part, radius in parts:
+        assert factor.dist0(part).square().mean().sqrt().item() == pytest.approx(radius, rel=0.1)
 
 
 def test_parameters_of_a_class():

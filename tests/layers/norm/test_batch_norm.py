@@ -52,15 +52,16 @@ def test_a_batch_gets_mean_beta_and_spread_gamma(signature: str, norm: type[Norm
 def test_running_mean_is_the_mean_of_batches_seen_once(signature: str, norm: type[Norm]) -> None:
     """With momentum 1 the running mean is the batch's; with 1/2 halfway there on a geodesic."""
     m = ne.manifold(signature)
-    x = cloud(m, 9)
-    mean = m.midpoint(x) if norm is MidpointBatchNorm else m.frechet_mean(x)
+    batches = [cloud(m, 9) for _ in range(2)]
     for momentum in (1.0, 0.5):
         layer = norm(m, momentum=momentum).double()
-        layer(x)
-        found = from_normal(m, layer.running_mean)
-        torch.testing.assert_close(
-            found, m.geodesic(m.origin(dtype=x.dtype), mean, momentum), rtol=1e-7, atol=1e-9
-        )
+        expected = m.origin(dtype=torch.float64)
+        for x in batches:  # from the origin, then from a point where lines are no geodesics
+            layer(x)
+            mean = m.midpoint(x) if norm is MidpointBatchNorm else m.frechet_mean(x)
+            expected = m.geodesic(expected, mean, momentum)
+            found = from_normal(m, layer.running_mean)
+            torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-9)
 
 
 @every_signature

@@ -1,5 +1,6 @@
 """Pair features against their definition, and the bias made of them."""
 
+import copy
 import math
 
 import pytest
@@ -103,3 +104,15 @@ def test_places(pairs: tuple[int, int]) -> None:
         torch.nn.functional.gelu(embedding.norms[1](embedding.maps[0](embedding.norms[0](x))))
     )
     torch.testing.assert_close(embedding(p)[:, :, pairs[0], pairs[1]], x[:, 0])
+
+
+def test_statistics_are_those_of_real_pairs() -> None:
+    """In training, padding changes neither the bias nor what the norms remember."""
+    p = momenta(3, 4).float()
+    bare = PairEmbedding(2, (5,))
+    padded = copy.deepcopy(bare)
+    more = torch.cat([p, torch.full((3, 2, 4), float("nan"))], dim=1)
+    mask = torch.arange(6).expand(3, 6) < 4
+    torch.testing.assert_close(padded(more, mask)[..., :4, :4], bare(p))
+    torch.testing.assert_close(padded.state_dict(), bare.state_dict())
+    assert bare.norms[0].running_mean.abs().min() > 0

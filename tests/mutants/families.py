@@ -1,0 +1,217 @@
+"""Bugs that residuals, norms, concatenations, classifiers and pools could have."""
+
+from mutant import Mutant
+
+FOLDER = "noneuclid/layers"
+LAWS, RESIDUAL, CONCAT, POOLING = (
+    f"tests/layers/test_{name}.py" for name in ("laws", "residual", "concat", "pooling")
+)
+NORMS, HEADS = "tests/layers/norm", "tests/layers/classifier/test_heads.py"
+
+MUTANTS = [
+    # -- residuals ---------------------------------------------------------------------------------
+    Mutant(
+        file=f"{FOLDER}/residual.py",
+        old="self.log_weight.fill_(self.gain).log_()",
+        new="self.log_weight.fill_(1.0).log_()",
+        why="the gain of a residual is lost",
+        tests=RESIDUAL,
+        select="fixed_sum",
+    ),
+    Mutant(
+        file=f"{FOLDER}/residual.py",
+        old="return self.sum.tangent(c, branch)",
+        new="return self.sum.tangent(branch, c)",
+        why="the residual adds the input to the branch, with the branch's weight on the input",
+        tests=RESIDUAL,
+        select="wrapped",
+    ),
+    Mutant(
+        file=f"{FOLDER}/residual.py",
+        old='            kwargs["mask"] = mask\n',
+        new="            pass\n",
+        why="the layer inside a residual does not get the mask",
+        tests=RESIDUAL,
+        select="inside_gets",
+    ),
+    Mutant(
+        file=f"{FOLDER}/_pair.py",
+        old="1 / (1 + s * s + 2 * s * product).sqrt()",
+        new="1 / (1 + s)",
+        why="a weighted pair is divided by the sum of its weights instead of its length",
+        tests=RESIDUAL,
+        select="midpoint_commutes and H3",
+    ),
+    Mutant(
+        file=f"{FOLDER}/_pair.py",
+        old="T = cosine + s * d_cosine",
+        new="T = cosine + d_cosine",
+        why="the weight of the second point is left out of the time",
+        tests=RESIDUAL,
+        select="midpoint_commutes and S3",
+    ),
+    # -- norms -------------------------------------------------------------------------------------
+    Mutant(
+        file=f"{FOLDER}/norm/_batch_norm.py",
+        old="if self.training or self.running_mean is None:",
+        new="if True:",
+        why="evaluation uses the statistics of its batch",
+        tests=NORMS,
+        select="evaluation",
+    ),
+    Mutant(
+        file=f"{FOLDER}/norm/_batch_norm.py",
+        old="after = to_normal(space, space.geodesic(before, from_normal(space, mean), t))",
+        new="after = mean",
+        why="the running mean is that of the last batch",
+        tests=NORMS,
+        select="running_mean",
+    ),
+    Mutant(
+        file=f"{FOLDER}/norm/_batch_norm.py",
+        old="after = to_normal(space, space.geodesic(before, from_normal(space, mean), t))",
+        new="after = to_normal(space, before) + t * (mean - to_normal(space, before))",
+        why="the running mean moves along a line of coordinates instead of a geodesic",
+        tests=NORMS,
+        select="running_mean",
+    ),
+    Mutant(
+        file=f"{FOLDER}/norm/_batch_norm.py",
+        old="spread = spread * safe_divide(count, torch.where(count > 1, count - 1, count))",
+        new="pass",
+        why="the running variance is biased",
+        tests=NORMS,
+        select="on_a_line",
+    ),
+    Mutant(
+        file=f"{FOLDER}/norm/_batch_norm.py",
+        old="torch.ones_like(rows[..., 0]) if mask is None else mask.to(rows.dtype)",
+        new="torch.ones_like(rows[..., 0])",
+        why="padding counts in the statistics of a batch",
+        tests=NORMS,
+        select="real_points",
+    ),
+    Mutant(
+        file=f"{FOLDER}/norm/_batch_norm.py",
+        old='if self.spread == "rms" else spread + self.eps\n',
+        new='if self.spread == "mean" else spread + self.eps\n',
+        why="the variance is not rooted",
+        tests=NORMS,
+        select="mean_beta",
+    ),
+    Mutant(
+        file=f"{FOLDER}/norm/tangent_layer_norm.py",
+        old="rows = c.unflatten(-1, (len(self.dims), -1))",
+        new="rows = c.unflatten(-1, (1, -1))",
+        why="factors of one dimension are normalised together",
+        tests=NORMS,
+        select="themselves",
+    ),
+    Mutant(
+        file=f"{FOLDER}/_space.py",
+        old="factor.projx(torch.cat([torch.ones_like(space[..., :1]), space], -1))",
+        new="torch.cat([part[..., :1], space], -1)",
+        why="the time is not computed again from the new space part",
+        tests=LAWS,
+        select="test_laws and SpaceRMSNorm and H4 and float32",
+    ),
+    # -- concatenation and its inverse -------------------------------------------------------------
+    Mutant(
+        file=f"{FOLDER}/concat.py",
+        old="[torch.cat(column, -1) for column in columns]",
+        new="[torch.cat(column[::-1], -1) for column in columns]",
+        why="parts are put together in the other order",
+        tests=CONCAT,
+        select="split_undoes or squares",
+    ),
+    Mutant(
+        file=f"{FOLDER}/concat.py",
+        old="return beta_ratio(part, whole)",
+        new="return 1.0",
+        why="parts are put together without the beta ratio",
+        tests=CONCAT,
+        select="expected_radius",
+    ),
+    Mutant(
+        file=f"{FOLDER}/concat.py",
+        old="[piece for row in zip(*pieces, strict=True) for piece in row]",
+        new="[piece for row in pieces for piece in row]",
+        why="the parts of a product come factor by factor instead of part by part",
+        tests=CONCAT,
+        select="split_undoes and x",
+    ),
+    Mutant(
+        file=f"{FOLDER}/concat.py",
+        old="_digamma_of_half(part) - _digamma_of_half(whole)",
+        new="_digamma_of_half(whole) - _digamma_of_half(part)",
+        why="the scale of the log-radius kind is upside down",
+        tests=CONCAT,
+        select="expected_radius",
+    ),
+    # -- classifiers -------------------------------------------------------------------------------
+    Mutant(
+        file=f"{FOLDER}/classifier/hyperplane.py",
+        old='"bias": -(lengths * offsets).sum(-1)',
+        new='"bias": (lengths * offsets).sum(-1)',
+        why="the offset of a hyperplane has the wrong sign in the twin",
+        tests=LAWS,
+        select="test_laws and HyperplaneClassifier and H4 and float32",
+    ),
+    Mutant(
+        file=f"{FOLDER}/classifier/busemann.py",
+        old="return found + self.bias",
+        new="return found",
+        why="the Busemann head drops its bias",
+        tests=LAWS,
+        select="test_laws and BusemannClassifier and H4 and float32",
+    ),
+    Mutant(
+        file=f"{FOLDER}/classifier/prototype.py",
+        old="return -self.log_scale.exp() *",
+        new="return self.log_scale.exp() *",
+        why="the farthest prototype wins",
+        tests=LAWS,
+        select="test_laws and PrototypeClassifier and H4 and float32",
+    ),
+    Mutant(
+        file=f"{FOLDER}/classifier/prototype.py",
+        old="self.prototypes = ManifoldParameter(points, space)",
+        new="self.prototypes = nn.Parameter(points)",
+        why="prototypes are not marked as points: an optimizer walks off the manifold",
+        tests=HEADS,
+        select="fresh_prototypes",
+    ),
+    Mutant(
+        file=f"{FOLDER}/classifier/_base.py",
+        old="beyond = square > radius * radius",
+        new="beyond = square > radius",
+        why="features are clipped beyond the root of the distance only",
+        tests=HEADS,
+        select="clipping",
+    ),
+    Mutant(
+        file=f"{FOLDER}/classifier/ideal.py",
+        old="weight * retreat(self.manifold_in, x) - depths",
+        new="weight * retreat(self.manifold_in, x) + depths",
+        why="the loss of ideal prototypes pushes points away from their class",
+        tests=HEADS,
+        select="literature",
+    ),
+    # -- pools -------------------------------------------------------------------------------------
+    Mutant(
+        file=f"{FOLDER}/pooling.py",
+        old="if weights is None else torch.where(mask, weights, 0)",
+        new="if weights is None else weights",
+        why="weights of padding count in a midpoint",
+        tests=POOLING,
+        select="weights",
+    ),
+    Mutant(
+        file=f"{FOLDER}/pooling.py",
+        old="            weights = mask.to(x.dtype) if weights is None",
+        new="            weights = torch.ones_like(x[..., 0]) if weights is None",
+        why="padding counts in a midpoint, as points at the origin",
+        tests=LAWS,
+        select="test_laws and MidpointPool and H4 and float32",
+    ),
+]

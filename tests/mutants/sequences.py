@@ -1,0 +1,165 @@
+"""Bugs that embeddings, positions, convolutions and recurrent layers could have."""
+
+from mutant import Mutant
+
+FOLDER = "noneuclid/layers"
+EMBEDDING, POSITION, CONVOLUTION, RECURRENT, TOKEN = (
+    f"tests/layers/test_{name}.py"
+    for name in ("embedding", "position", "convolution", "recurrent", "token")
+)
+LAWS = "tests/layers/test_laws.py"
+
+MUTANTS = [
+    Mutant(
+        file=f"{FOLDER}/embedding.py",
+        old="            put_at_origin(self.weight.detach()[self.padding_idx], self.manifold)\n",
+        new="            pass\n",
+        why="the row of the padding is a point like any other",
+        tests=EMBEDDING,
+        select="padding_is_the_origin",
+    ),
+    Mutant(
+        file=f"{FOLDER}/embedding.py",
+        old="F.embedding(index, self.weight, self.padding_idx, sparse=self.sparse)",
+        new="F.embedding(index, self.weight, sparse=self.sparse)",
+        why="the row of the padding learns",
+        tests=EMBEDDING,
+        select="padding_is_the_origin",
+    ),
+    Mutant(
+        file=f"{FOLDER}/embedding.py",
+        old="self.padding_idx, sparse=self.sparse)",
+        new="self.padding_idx)",
+        why="gradients are dense",
+        tests=EMBEDDING,
+        select="sparse_step",
+    ),
+    Mutant(
+        file=f"{FOLDER}/embedding.py",
+        old="return torch.where(beyond, from_normal(self.manifold, shortened), x)",
+        new="return from_normal(self.manifold, shortened)",
+        why="points within the bound are rounded",
+        tests=EMBEDDING,
+        select="max_radius",
+    ),
+    Mutant(
+        file=f"{FOLDER}/_initial.py",
+        old="c.normal_() / factor.dim**0.5",
+        new="c.normal_()",
+        why="fresh points lie at radius sqrt(dim)",
+        tests=EMBEDDING,
+        select="initial_laws",
+    ),
+    Mutant(
+        file=f"{FOLDER}/position.py",
+        old="cosine * a - sine * b, sine * a + cosine * b",
+        new="cosine * a + sine * b, cosine * b - sine * a",
+        why="places turn the other way round",
+        tests=LAWS,
+        select="test_laws and HopePosition and H4 and float32",
+    ),
+    Mutant(
+        file=f"{FOLDER}/position.py",
+        old="self.base ** (-2 * k / dim)",
+        new="self.base ** (-k / dim)",
+        why="the angles of pairs fall half as fast",
+        tests=LAWS,
+        select="test_laws and HopePosition and H4 and float32",
+    ),
+    Mutant(
+        file=f"{FOLDER}/position.py",
+        old="sizes = [lead, half, half, dim - 2 * half]",
+        new="sizes = [0, half, half, lead + dim - 2 * half]",
+        why="the time is turned with the space",
+        tests=POSITION,
+        select="time_coordinate",
+    ),
+    Mutant(
+        file=f"{FOLDER}/position.py",
+        old="points = self.weight[:length] if positions is None",
+        new="points = self.weight[:length] if True",
+        why="given places are not looked up",
+        tests=POSITION,
+        select="given_places",
+    ),
+    Mutant(
+        file=f"{FOLDER}/token.py",
+        old="mask.new_ones(*mask.shape[:-1], self.count)",
+        new="mask.new_zeros(*mask.shape[:-1], self.count)",
+        why="class tokens are masked",
+        tests=TOKEN,
+        select="mask",
+    ),
+    Mutant(
+        file=f"{FOLDER}/convolution.py",
+        old="convolve(part, weight, None, self.stride, self.padding, self.dilation)",
+        new="convolve(part - 1, weight, None, self.stride, self.padding, self.dilation)",
+        why="what is padded is another point than the origin",
+        tests=CONVOLUTION,
+        select="padding_is_the_origin",
+    ),
+    Mutant(
+        file=f"{FOLDER}/convolution.py",
+        old="weight, None, self.stride, self.padding, self.dilation",
+        new="weight, None, 1, self.padding, self.dilation",
+        why="the stride is ignored",
+        tests=CONVOLUTION,
+        select="sizes_are_those",
+    ),
+    Mutant(
+        file=f"{FOLDER}/convolution.py",
+        old="return [beta_ratio(dim, count * dim) for dim in self.dims_in]",
+        new="return [1.0 for dim in self.dims_in]",
+        why="a patch is put together without the beta ratio",
+        tests=CONVOLUTION,
+        select="beta_keeps",
+    ),
+    Mutant(
+        file=f"{FOLDER}/convolution.py",
+        old="c = torch.where(mask[..., None], c, 0)",
+        new="pass",
+        why="a convolution in a chain reads masked places",
+        tests="tests/layers/test_chain.py",
+        select="padding",
+    ),
+    Mutant(
+        file=f"{FOLDER}/convolution.py",
+        old="(1 - factor.curvature(X.device).to(rows.dtype) * square).sqrt()",
+        new="(1 + square).sqrt()",
+        why="the time of a direct concatenation is that of curvature -1",
+        tests=LAWS,
+        select="test_laws and Conv1d and direct and H4 and float32",
+    ),
+    Mutant(
+        file=f"{FOLDER}/recurrent.py",
+        old="reset, keep = torch.sigmoid",
+        new="keep, reset = torch.sigmoid",
+        why="the gates of a recurrent unit are swapped",
+        tests=RECURRENT,
+        select="torchs",
+    ),
+    Mutant(
+        file=f"{FOLDER}/recurrent.py",
+        old="translate(space, h, (1 - keep) * translate(space, -h, n))",
+        new="translate(space, n, (1 - keep) * translate(space, -n, h))",
+        why="the update gate renews the state",
+        tests=RECURRENT,
+        select="torchs",
+    ),
+    Mutant(
+        file=f"{FOLDER}/recurrent.py",
+        old="sums = translate(space, recurrent, torch.cat([gates, offset], dim=-2))",
+        new="sums = translate(space, torch.cat([gates, offset], dim=-2), recurrent)",
+        why="Moebius addition with its sides exchanged",
+        tests=LAWS,
+        select="test_laws and GRUCell and H4 and float32",
+    ),
+    Mutant(
+        file=f"{FOLDER}/recurrent.py",
+        old="state = new if mask is None else torch.where(mask[..., i, None], new, state)",
+        new="state = new",
+        why="a masked step moves the state",
+        tests=RECURRENT,
+        select="masked_steps",
+    ),
+]
