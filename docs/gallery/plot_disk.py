@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import torch
 
 import noneuclid as ne
+from noneuclid import viz
 
 disk = ne.PoincareBall(2)
 x = disk.expmap0(torch.tensor([0.4, 0.1], dtype=torch.float64))
@@ -31,11 +32,11 @@ moved = motion(fan)
 
 figure, axes = plt.subplots(1, 2, figsize=(8, 4), layout="constrained")
 for axis, picture, title in zip(axes, (fan, moved), ("geodesics", "after a motion"), strict=True):
-    axis.plot(picture[..., 0], picture[..., 1], color="#1f5f8b", linewidth=1)
-    axis.plot(*picture[0, 0], "o", color="#d1495b")
-    axis.add_patch(plt.Circle((0, 0), 1, fill=False))
-    axis.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), aspect="equal", title=title)
-    axis.axis("off")
+    viz.draw_disk(axis, circles=(1, 2, 3))
+    start = picture[0].expand(12, 2)
+    viz.draw_geodesics(axis, disk, start, picture[-1])
+    viz.draw_points(axis, disk, picture[0, :1])
+    axis.set_title(title)
 plt.show()
 
 # %%
