@@ -1,0 +1,45 @@
+"""KappaGCN: constant-curvature graph convolutions one after another."""
+
+from typing import Any
+
+import torch
+
+from noneuclid.layers.graph import KappaGCNConv
+from noneuclid.models.graphs._convolutions import Convolutions
+
+
+class KappaGCN(Convolutions):
+    """The graph convolutional network of constant curvature, and of products.
+
+    Args:
+        in_features: F.
+        signature: of the space of the points, such as "K8(-1)* x K8(1)*"; widths may be left
+            out where `dim` gives them.
+        dim: dimension of the factors that leave their own out.
+        layers: how many `KappaGCNConv`, with a ReLU on the tangent space between them.
+        dropout: of features, and of normal coordinates between the layers.
+        options: of `KappaGCNConv`: `normalization`, `cached`, ...
+
+    All layers share the curvatures of the signature.
+    Source: [bachmann2020constant].
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        signature: str = "K8(-1)* x K8(1)*",
+        *,
+        dim: int | None = None,
+        layers: int = 2,
+        dropout: float = 0.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            in_features,
+            signature,
+            dim,
+            layers,
+            dropout,
+            torch.relu,
+            lambda before, after: KappaGCNConv(before, after, **options),
+        )
