@@ -109,11 +109,20 @@ def _results(tasks: list[Task], workers: int) -> Iterator[Iterator[int]]:
     context = multiprocessing.get_context("spawn")  # alike on every platform; a second to start
     at_once = (signal.SIGINT, signal.SIG_DFL)  # workers end without a word when interrupted
     workers = min(workers, len(tasks))
-    with ProcessPoolExecutor(workers, context, signal.signal, at_once) as pool:
-        try:
-            yield (done.result() for done in as_completed([pool.submit(_make, t) for t in tasks]))
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    started: list[Any] = []
+    try:
+        with ProcessPoolExecutor(workers, context, signal.signal, at_once) as pool:
+            try:
+                submitted = [pool.submit(_make, task) for task in tasks]
+                started = multiprocessing.active_children()
+                yield (done.result() for done in as_completed(submitted))
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+    except BrokenProcessPool:
+        # Ctrl-C goes to all processes; the news that a worker died of it can be here first
+        if any(worker.exitcode == -signal.SIGINT for worker in started):
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _make(task: Task) -> int:
@@ -215,4 +224,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # this process's own may be on its way
         _stop("interrupted; the same command continues", status=130)

@@ -1,5 +1,6 @@
 """Models: thin compositions of layers, and the Euclidean twins they are compared with."""
 
+from noneuclid.models._budget import count_parameters, fit_widths
 from noneuclid.models.euclidean_mlp import EuclideanMLP
 from noneuclid.models.euclidean_transformer import EuclideanTransformer
 from noneuclid.models.hyperbolic_transformer import HyperbolicTransformer
@@ -12,4 +13,6 @@ __all__ = [
     "EuclideanTransformer",
     "HyperbolicTransformer",
     "PMTransformer",
+    "count_parameters",
+    "fit_widths",
 ]

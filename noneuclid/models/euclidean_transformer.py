@@ -178,9 +178,21 @@ class Block(nn.Module):
         x = x + self._attend(x, context, mask, bias)
         return x + self.ffn(self.norm2(x))
 
-    def _attend(
-        self, x: Tensor, context: Tensor, mask: Tensor | None, bias: Tensor | None
+    def attention_weights(
+        self, x: Tensor, context: Tensor, mask: Tensor | None = None, bias: Tensor | None = None
     ) -> Tensor:
+        """Return the weights of the keys: (B, H, Q, N), rows that sum to 1."""
+        q, k, _ = self._projected(x, context)
+        scores = q @ k.mT / q.shape[-1] ** 0.5
+        added = attend(mask, bias)
+        if added is None:
+            return scores.softmax(-1)
+        if added.dtype == torch.bool:
+            added = torch.zeros_like(scores).masked_fill(~added, float("-inf"))
+        return (scores + added).softmax(-1)
+
+    def _projected(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys and values: (B, H, Q or N, D / H)."""
         normed = self.norm1(context)
         if x is context:
             q, k, v = self.in_proj(normed).chunk(3, dim=-1)
@@ -190,6 +202,12 @@ class Block(nn.Module):
             q = F.linear(x, weight[:dim], shift[:dim])
             k, v = F.linear(normed, weight[dim:], shift[dim:]).chunk(2, dim=-1)
         q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
+        return q, k, v
+
+    def _attend(
+        self, x: Tensor, context: Tensor, mask: Tensor | None, bias: Tensor | None
+    ) -> Tensor:
+        q, k, v = self._projected(x, context)
         drop = self.dropout if self.training else 0.0
         out = F.scaled_dot_product_attention(q, k, v, attend(mask, bias), dropout_p=drop)
         if mask is not None:

@@ -220,6 +220,22 @@ def test_copies() -> None:
         assert ne.manifold_of(other.token).same_as(model.space)
 
 
+def test_attention_weights_of_the_plain_block() -> None:
+    """They are the ones of the block's attention: sums of the values by them are what it gives."""
+    torch.manual_seed(0)
+    block = EuclideanTransformer(7, 2, dim=8, **SMALL).blocks[0].double().eval()
+    x, bias = torch.randn(3, 6, 8).double(), torch.randn(3, block.heads, 6, 6).double()
+    mask = torch.arange(6) < torch.tensor([6, 3, 1])[:, None]
+    weights = block.attention_weights(x, x, mask, bias)
+    torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
+    assert (weights.movedim(-1, 1)[~mask] == 0).all()
+    values = block._projected(x, x)[2]
+    given = block.out_proj((weights @ values).transpose(1, 2).flatten(-2))
+    torch.testing.assert_close(given, block._attend(x, x, mask, bias))
+    without = block.attention_weights(x, x, mask)
+    torch.testing.assert_close(without, block.attention_weights(x, x, mask, 0 * bias))
+
+
 def test_embedding_of_jets() -> None:
     """Jets are points of their manifold."""
     model = PMTransformer(7, 2, "H4 x E4", "B3 x S3", **SMALL).eval()

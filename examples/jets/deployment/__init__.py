@@ -1,0 +1,1 @@
+"""The parts of `trigger.py`: a tagger as an ONNX graph, and in few bits."""

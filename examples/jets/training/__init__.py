@@ -1,0 +1,1 @@
+"""The parts of `train.py`: settings, data, the loop, its checkpoints and logs, and the report."""

@@ -1,0 +1,20 @@
+"""The curvatures of a tagger's manifolds, by the place of the factor."""
+
+from torch import nn
+
+from noneuclid.manifolds import Curvature
+from noneuclid.manifolds.product import factors_of
+
+
+def curvatures(model: nn.Module) -> dict[str, float]:
+    """Return K of each factor that has one: "particle 1 Lorentz", "jet 2 Sphere", ..."""
+    network = getattr(model, "network", model)
+    spaces = {"particle": "space", "jet": "jet_space"} if hasattr(network, "space") else {}
+    if not spaces and hasattr(network, "manifold"):
+        spaces = {"particle": "manifold"}
+    return {
+        f"K {place} {number} {type(factor).__name__}": float(factor.curvature)
+        for place, name in spaces.items()
+        for number, factor in enumerate(factors_of(getattr(network, name)), start=1)
+        if isinstance(getattr(factor, "curvature", None), Curvature)
+    }

@@ -1,0 +1,34 @@
+"""How the learning rate goes from the first step to the last."""
+
+import functools
+import math
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+END = 0.01  # of the peak, where the rate ends
+FLAT = 0.7  # share of the steps before "flat-decay" falls
+
+
+def scheduler(optimizer: Optimizer, name: str, steps: int, warmup: float) -> LambdaLR:
+    """Return a scheduler that multiplies the rates of the optimizer.
+
+    After a linear rise over `warmup` of the steps: "cosine" falls to 1 % along a cosine,
+    "flat-decay" stays for 70 % of the steps and falls exponentially to 1 % (the schedule of
+    [qu2022particle]), "constant" stays.
+    """
+    return LambdaLR(
+        optimizer, functools.partial(factor, name=name, steps=steps, rise=round(warmup * steps))
+    )
+
+
+def factor(step: int, name: str, steps: int, rise: int) -> float:
+    """Return the rate of a step over the peak."""
+    if step < rise:
+        return (step + 1) / (rise + 1)
+    if name == "cosine":
+        done = min(1.0, (step - rise) / max(1, steps - rise))
+        return END + (1 - END) * (1 + math.cos(math.pi * done)) / 2
+    if name == "flat-decay":
+        return END ** max(0.0, min(1.0, (step / steps - FLAT) / (1 - FLAT)))
+    return 1.0
