@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from noneuclid.datasets.graphs import (
     Graph,
     LinkTraining,
@@ -26,8 +28,6 @@ from noneuclid.datasets.graphs import (
     load_npz,
     us_airports,
 )
-from torch import Tensor
-
 from noneuclid.models.graphs import (
     HGCN,
     HNN,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from noneuclid.datasets.graphs import (
     Graph,
     NodeTraining,
@@ -24,7 +25,6 @@ from noneuclid.datasets.graphs import (
     split_fractions,
     us_airports,
 )
-
 from noneuclid.models.graphs import (
     HGCN,
     HNN,

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from noneuclid.datasets.graphs import (
     Graph,
     LinkTraining,
@@ -30,8 +32,6 @@ from noneuclid.datasets.graphs import (
     split_fractions,
     us_airports,
 )
-from torch import Tensor
-
 from noneuclid.models.graphs import (
     DGI,
     GRACE,

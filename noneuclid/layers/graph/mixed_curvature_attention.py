@@ -148,12 +148,9 @@ class MixedCurvatureAttention(GraphLayer):
     ) -> Tensor:
         """Return the means of neighbours, (N_target, H, d)."""
         edges = edges._replace(weight=weights, loop=None if loop is None else loop[..., None])
-        if not heads.is_curved:
-            return self.heard(rows, own, edges)
-        columns = torch.cat(heads.ambient(rows), dim=-1)
-        ours = columns if own is rows else torch.cat(heads.ambient(own), dim=-1)
-        sums = self.heard(columns, ours, edges)
-        return heads.from_ambient(sums[..., :-1], sums[..., -1:])
+        columns = _columns(heads, rows)
+        ours = columns if own is rows else _columns(heads, own)
+        return heads.from_rows(self.heard(columns, ours, edges))
 
     def flat_parameters(self) -> dict[str, Tensor]:
         """Return those of torch_geometric.nn.GATConv; a and b of factor i > 0 end in `.i`."""
@@ -169,3 +166,8 @@ class MixedCurvatureAttention(GraphLayer):
             f"{self.manifold_in!r} -> {self.manifold_out!r}, heads={self.heads[0].count},"
             f" dropout={self.dropout}, self_loops={self.self_loops}"
         )
+
+
+def _columns(heads: Heads, rows: Tensor) -> Tensor:
+    """Return what is summed up for heads (N, H, d), which `Heads` wants before the nodes."""
+    return heads.rows(rows.transpose(-2, -3)).transpose(-2, -3)

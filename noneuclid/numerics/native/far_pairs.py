@@ -9,7 +9,7 @@ from noneuclid.numerics.native.tiles import Tiles, address, tiles_of
 
 
 def _tiles(dtype: torch.dtype) -> Tiles | None:
-    return tiles_of("far_pairs.c", ("far_pairs",), dtype)
+    return tiles_of(("far_pairs.c",), ("far_pairs",), dtype)
 
 
 def has_far_pairs(dtype: torch.dtype) -> bool:

@@ -10,7 +10,7 @@ from noneuclid.numerics.native.tiles import Tiles, address, tiles_of
 
 
 def _tiles(dtype: torch.dtype) -> Tiles | None:
-    return tiles_of("four_point.c", ("from_base", "from_all"), dtype)
+    return tiles_of(("four_point.c",), ("from_base", "from_all"), dtype)
 
 
 def has_witnesses(dtype: torch.dtype) -> bool:
