@@ -9,9 +9,9 @@ from torch import Tensor
 
 
 def safe_sqrt(x: Tensor) -> Tensor:
-    """Return sqrt(max(x, 0)); the derivative is taken as 0 where x <= 0."""
-    positive = x > 0
-    return torch.where(positive, torch.where(positive, x, 1).sqrt(), 0)
+    """Return sqrt(max(x, 0)), NaN for NaN; the derivative is taken as 0 where x <= 0."""
+    nothing = x <= 0
+    return torch.where(nothing, 0, torch.where(nothing, 1, x).sqrt())
 
 
 def safe_norm(x: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ class _Regions:
 
     def __init__(self, z: Tensor, sign: int) -> None:
         self.z, self.sign = z, sign
-        self.is_near = z.abs() < _NEAR
+        self.is_near = ~(z.abs() >= _NEAR)  # NaN too: it comes out of the series as NaN
         self.near = torch.where(self.is_near, z, 0.0)
         if sign >= 0:
             self.circular = torch.where(z >= _NEAR, z, 1.0).sqrt()

@@ -7,12 +7,13 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from noneuclid.manifolds import GeodesicManifold, HomogeneousManifold, Manifold
+from noneuclid.manifolds import GeodesicManifold, HomogeneousManifold, Manifold, SpaceForm
 from noneuclid.numerics import tolerance
 from noneuclid.testing.law import BOTH, close, finite, law, require
 from noneuclid.testing.samples import (
     Operation,
     antipode,
+    arguments,
     last_shell,
     operations,
     vectors,
@@ -62,6 +63,27 @@ def antipodes_are_valid(manifold: Manifold, dtype: torch.dtype, generator: Gener
         if isinstance(manifold, GeodesicManifold):
             length, d = manifold.norm(x, manifold.logmap(x, far)), manifold.dist(x, far)
             close(length, d, 64 * tolerance(dtype) ** 0.5 * d, "|log| at the antipode")
+
+
+@law(SpaceForm)
+def what_is_no_number_is_seen(
+    manifold: SpaceForm, dtype: torch.dtype, generator: Generator
+) -> None:
+    """NaN in a row of an argument that counts gives NaN in that row, and in no other."""
+    for operation in operations(manifold):
+        given, other = (arguments(manifold, operation.arguments, dtype, generator, 3) for _ in "ab")
+        right = operation.method(*given)
+        for place, kind in enumerate(operation.arguments):
+            changed, spoiled = list(given), list(given)
+            changed[place] = other[place]
+            spoiled[place] = given[place].clone()
+            spoiled[place][1] = torch.nan
+            if torch.equal(operation.method(*changed), right):
+                continue  # a norm where the metric is the same everywhere
+            result = operation.method(*spoiled)
+            name = f"{operation.name} with NaN in {kind}"
+            require(bool(result[1].isnan().any()), f"{name} is a number")
+            require(torch.equal(result[::2], right[::2]), f"{name} reaches another row")
 
 
 @law()

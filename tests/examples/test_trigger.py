@@ -105,5 +105,5 @@ def test_errors_are_one_sentence(
         importlib.import_module("trigger").main(["--out", str(tmp_path / "out"), *arguments])
     error = capsys.readouterr().err
     assert end.value.code == 2
-    assert message in error
-    assert len(error.splitlines()) == 1
+    assert message in error.splitlines()[-1]
+    assert all(line.startswith("trigger.py: ") for line in error.splitlines())

@@ -16,6 +16,10 @@ def test_safe_sqrt(dtype):
     torch.testing.assert_close(slope[3:], 0.5 / expected[3:], rtol=1e-6, atol=0)
 
 
+def test_safe_sqrt_hides_nothing(dtype):
+    assert torch.isnan(safe_sqrt(torch.tensor(torch.nan, dtype=dtype)))
+
+
 def test_safe_norm(dtype):
     x = torch.tensor([[3.0, 4.0], [0.0, 0.0]], dtype=dtype, requires_grad=True)
     value = safe_norm(x)
