@@ -58,7 +58,8 @@ nitpick_ignore_regex = [
         r"(torch|numpy|np|scipy|geoopt|torch_geometric|matplotlib|collections|typing|abc|enum|"
         r"pathlib|os|types|nn|F)(\..*)?",
     ),
-    (r"py:class", r"noneuclid\.(\w+\.)*_.*"),  # bases that are not public
+    (r"py:(class|obj)", r"noneuclid\.(\w+\.)*_.*"),  # bases that are not public
+    (r"py:class", r"noneuclid\.numerics\.native\..*"),  # nor are kernels
     (r"py:class", r"noneuclid\.datasets\.jet_features\.Standard"),  # in the signature of a class
     (r"py:class", r"PARAM_LIST"),  # torch.optim.swa_utils, in an inherited signature
     (r"py:.*", r"(.*\.)?(Self|[A-Z])"),  # typing's Self, and type variables of one letter

@@ -62,7 +62,7 @@ class HGCNConv(GraphLayer):
 
     Initial values: W semi-orthogonal times sqrt 2, b = 0, u and v normal of variance 1 / dim_out.
     Flat limit: torch_geometric.nn.GCNConv with the same weight and bias; with attention GATConv.
-        (Normalization "row" is GCNConv's with `normalize=False` and the weights w_ij / d_i.)
+    (Normalization "row" is GCNConv's with `normalize=False` and the weights w_ij / d_i.)
     Source: [chami2019hyperbolic] section 4.
     """
 

@@ -44,7 +44,7 @@ class LorentzGCNConv(GraphLayer):
 
     Initial values: those of the variant.
     Flat limit, of the variants that have one: torch_geometric.nn.GCNConv with the same weight and
-        bias, `normalize=False` and the weights w_ij / d_i.
+    bias, `normalize=False` and the weights w_ij / d_i.
     Accuracy: the length of a sum at radius R |K|^-1/2 cancels: right to eps e^2R.
     Source: [zhang2021lorentzian] for the linear map that computes the time again, and the centroid;
     [chen2022fully] for the gated one.

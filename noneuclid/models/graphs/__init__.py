@@ -10,9 +10,9 @@ except ImportError as error:  # pragma: no cover - depends on what is installed
 from noneuclid.models.graphs.decoders import FermiDiracDecoder, NodeDecoder
 from noneuclid.models.graphs.dgi import DGI
 from noneuclid.models.graphs.diffusion import diffusion
-from noneuclid.models.graphs.encoder import GraphEncoder, SelfSupervised
+from noneuclid.models.graphs.encoder import GraphData, GraphEncoder, SelfSupervised
 from noneuclid.models.graphs.euclidean import EuclideanEncoder, gat, gcn, mlp, sgc
-from noneuclid.models.graphs.fitting import LinkPredictor, NodeClassifier, Recipe
+from noneuclid.models.graphs.fitting import Edges, GraphModel, LinkPredictor, NodeClassifier, Recipe
 from noneuclid.models.graphs.grace import GRACE
 from noneuclid.models.graphs.graph_mae import GraphMAE
 from noneuclid.models.graphs.hgcn import HGCN
@@ -29,10 +29,13 @@ __all__ = [
     "HGCN",
     "HNN",
     "DualContrast",
+    "Edges",
     "EuclideanEncoder",
     "FermiDiracDecoder",
+    "GraphData",
     "GraphEncoder",
     "GraphMAE",
+    "GraphModel",
     "KappaGCN",
     "KernelFeatures",
     "LinkPredictor",
