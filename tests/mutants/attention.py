@@ -98,8 +98,8 @@ MUTANTS = [
     ),
     Mutant(
         file="noneuclid/layers/_ambient.py",
-        old="height * height + curvature * square",
-        new="height * height",
+        old="torch.maximum(T * T + bent, eps * T * T)",
+        new="T * T",
         why="a sum of ambient coordinates is divided by its time instead of its length",
         tests=MULTIHEAD,
         select="midpoint",

@@ -185,9 +185,13 @@ def overwriting(
         function, *constants = recipe
         try:
             _made[key] = Overwriting(function(*constants), shared, dtypes, columns, skip)
-        except (UntraceableError, TypeError, AttributeError) as reason:  # what stand-ins lack
+        except UntraceableError as reason:
             _log.info("%s stays in torch: %s", recipe, reason)
             _made[key] = None
+        except (TypeError, AttributeError) as reason:
+            # What stand-ins lack, or what goes on around this step: the next one may have a kernel.
+            _log.info("%s stays in torch for now: %s", recipe, reason)
+            return None
     return _made[key]
 
 

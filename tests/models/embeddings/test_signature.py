@@ -58,7 +58,7 @@ def test_estimates(graph, expected, generator):
 
 def test_fitting_finds_the_space(generator):
     _, distances = listed(nx.cycle_graph(12))
-    found = search_signature(distances, ["H2*", "S2*"], epochs=100, progress=False)
+    found = search_signature(distances, ["H2*", "S2*"], epochs=300, progress=False)
     assert found[0].signature == "S2*"
     values = [each.metrics["average_distortion"] for each in found]
     assert values == sorted(values)

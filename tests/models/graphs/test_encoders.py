@@ -93,7 +93,7 @@ def test_encoders_learn_links(name: str, blocks: Any) -> None:
     taken = torch.isin(pairs @ torch.tensor([40, 1]), blocks.edges @ torch.tensor([40, 1]))
     free = pairs[~taken]
     free = free[torch.randperm(len(free))[:60]]
-    recipe = Recipe(epochs=40, lr=0.05, weight_decay=0, pretraining={"epochs": 15, "lr": 0.01})
+    recipe = Recipe(epochs=80, lr=0.05, weight_decay=0, pretraining={"epochs": 15, "lr": 0.01})
     torch.manual_seed(0)
     model = LinkPredictor(ENCODERS[name]())
     model.fit(blocks.x, index, train, (held[:15], free[:30]), recipe)
