@@ -22,6 +22,7 @@ def some_jets(count: int = 256) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(count, 8, 7, generator=generator), mask
 
 
+@pytest.mark.slow
 def test_graph_equals_network(tagger: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The graph of a network is accepted; that of another one is not."""
     pytest.importorskip("onnxruntime")
