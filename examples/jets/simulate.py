@@ -109,20 +109,21 @@ def _results(tasks: list[Task], workers: int) -> Iterator[Iterator[int]]:
     context = multiprocessing.get_context("spawn")  # alike on every platform; a second to start
     at_once = (signal.SIGINT, signal.SIG_DFL)  # workers end without a word when interrupted
     workers = min(workers, len(tasks))
-    started: list[Any] = []
-    try:
-        with ProcessPoolExecutor(workers, context, signal.signal, at_once) as pool:
-            try:
-                submitted = [pool.submit(_make, task) for task in tasks]
-                started = multiprocessing.active_children()
-                yield (done.result() for done in as_completed(submitted))
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
-    except BrokenProcessPool:
-        # Ctrl-C goes to all processes; the news that a worker died of it can be here first
-        if any(worker.exitcode == -signal.SIGINT for worker in started):
-            raise KeyboardInterrupt from None
-        raise
+    with ProcessPoolExecutor(workers, context, signal.signal, at_once) as pool:
+        started: list[Any] = []
+        try:
+            submitted = [pool.submit(_make, task) for task in tasks]
+            started = multiprocessing.active_children()
+            yield (done.result() for done in as_completed(submitted))
+        except BrokenProcessPool:
+            # Ctrl-C goes to all processes; the news that a worker died of it can be here first, and before
+            # the worker's own end is known: that is so once the pool has shut down
+            pool.shutdown(cancel_futures=True)
+            if any(worker.exitcode == -signal.SIGINT for worker in started):
+                raise KeyboardInterrupt from None
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _make(task: Task) -> int:
