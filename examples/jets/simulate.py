@@ -116,8 +116,8 @@ def _results(tasks: list[Task], workers: int) -> Iterator[Iterator[int]]:
             started = multiprocessing.active_children()
             yield (done.result() for done in as_completed(submitted))
         except BrokenProcessPool:
-            # Ctrl-C goes to all processes; the news that a worker died of it can be here first, and before
-            # the worker's own end is known: that is so once the pool has shut down
+            # Ctrl-C goes to all processes; the news that a worker died of it can be here first, and
+            # before it is known what that worker died of: that is so once the pool has shut down
             pool.shutdown(cancel_futures=True)
             if any(worker.exitcode == -signal.SIGINT for worker in started):
                 raise KeyboardInterrupt from None
