@@ -23,21 +23,26 @@ class Reading(NamedTuple):
         coordinates: K, x (*, n, d) -> x as it is read, scale and T, both (*, n, 1), in torch.
         sign: of K, 0 where it may be any.
         moves: whether rows beyond the last shell are read as points on it.
+        in_lengths: whether `coordinates` gives T/r for T, r = sqrt -K, which far out hardly
+            depends on K.
     """
 
     model: str
     coordinates: Callable[[Tensor, Tensor], Sums]
     sign: int
     moves: bool = False
+    in_lengths: bool = False
 
 
 def ambient_sum(K: Tensor, x: Tensor, w: Tensor, reading: Reading) -> Sums:
     """Return S = sum w X (*, d), T = sum w T (*, 1) and T^2 + K|S|^2 (*, 1) over axis -2.
 
     Where K < 0, with r = sqrt -K, the square cancels by e^2R. With e = S/|S| it is
-    (T - |rS|)(T + |rS|), and T - |rS| is the sum of w (t - s.e) over the points s = r X, formed
-    where s.e > 0 as w (1 + |s - (s.e) e|^2) / (t + s.e): no term cancels.
-    Accuracy: eps (1 + (eps e^R)^2): to radius 30 for float32 points, 33 for float64 ones.
+    (T/r - |S|)(T/r + |S|) r^2, and T/r - |S| is the sum of w (t/r - X.e) over the points, formed
+    where X.e > 0 as w (1/r^2 + |X - (X.e) e|^2) / (t/r + X.e): no term cancels.
+    A point that outweighs all others together has the direction of e but for what they are across
+    it, less than what rounding e leaves. All that lies across cancels in the sum: what that point
+    has of it is read off the others.
 
     Args:
         K: curvature, (1,).
@@ -63,33 +68,49 @@ def plain_sum(K: Tensor, x: Tensor, w: Tensor, reading: Reading) -> Sums:
     """Return `ambient_sum` by differentiable operations."""
     x = x.expand(*torch.broadcast_shapes(x.shape[:-1], w.shape[:-1]), x.shape[-1])
     x, scale, height = reading.coordinates(K, x)
+    k = torch.where(K < 0, -K, 1.0)
+    rate = k.sqrt()
+    height, length = (rate * height, height) if reading.in_lengths else (height, height / rate)
     total, total_height = weighted_sum(w * scale, x), (w * height).sum(-2, keepdim=True)
     square = (total * total).sum(-1, keepdim=True)
     length2 = total_height * total_height + K * square
     if reading.sign <= 0:
-        hyperbolic = K < 0
-        rate = torch.where(hyperbolic, torch.where(hyperbolic, -K, 1.0).sqrt(), 1.0)
-        size = safe_sqrt(square)
-        # Of length 1, not S over its length in each product: on a line nothing cancels then.
-        outward = safe_divide(total, size)
-        short = compute(_shortfall, (scale, height, rate), (x, outward))
-        short = (w * short).sum(-2, keepdim=True)
         # Where little cancels, the plain form has the right derivative by K through 0.
-        far = hyperbolic & (-2 * K * square >= total_height * total_height)
-        length2 = torch.where(far, short * (total_height + rate * size), length2)
+        far = (K < 0) & (-2 * K * square >= total_height * total_height)
+        outweighs = far & (2 * w * height > total_height)
+        size = safe_sqrt(square)
+        short = _shortfall(k, (x, scale, length), w, safe_divide(total, size), outweighs)
+        length2 = torch.where(far, short * ((w * length).sum(-2, keepdim=True) + size), length2)
     return total[..., 0, :], total_height[..., 0, :], length2[..., 0, :]
 
 
-def _shortfall(scale: Tensor, height: Tensor, rate: Tensor, x: Tensor, outward: Tensor) -> Tensor:
-    """Return t - s.e for each point."""
+def _shortfall(k: Tensor, points: Sums, w: Tensor, outward: Tensor, outweighs: Tensor) -> Tensor:
+    """Return r^2 (T/r - |S|), k = r^2, of points whose height is t/r; `outward` is e.
+
+    e is of length 1, not S over its length in each product: on a line nothing cancels then.
+    """
+    x, scale, _ = points
+    others = weighted_sum(torch.where(outweighs, 0.0, w) * scale, x)
+    across = others - (others * outward).sum(-1, keepdim=True) * outward
+    across2 = (across * across).sum(-1, keepdim=True) / torch.where(outweighs, w * w, 1.0)
+    scalars = k, *points[1:], across2, outweighs.to(across2.dtype)
+    return (w * compute(_shortfalls, scalars, (x, outward))).sum(-2, keepdim=True)
+
+
+def _shortfalls(
+    k: Tensor, scale: Tensor, height: Tensor, known: Tensor, is_known: Tensor, x: Tensor,
+    outward: Tensor,
+) -> Tensor:  # fmt: skip
+    """Return k (t/r - X.e) of each point; |X - (X.e) e|^2 is `known` of those that outweigh."""
     X, E = rows(x, outward)
     (out,) = dots((X, E))
-    stretch = rate * scale
-    along = stretch * out
-    A = stretch * X - along * E
-    (aside,) = dots((A, A))
+    along = scale * out
+    A = X - out * E  # 0 on a line: nothing is rounded
+    (aside2,) = dots((A, A))
+    aside2 = torch.where(is_known > 0, known, scale * scale * aside2)
     ahead = along > 0
-    return torch.where(ahead, (1 + aside) / torch.where(ahead, height + along, 1.0), height - along)
+    short = (1 + k * aside2) / torch.where(ahead, height + along, 1.0)
+    return torch.where(ahead, short, k * (height - along))
 
 
 def _is_built(dtype: torch.dtype) -> bool:

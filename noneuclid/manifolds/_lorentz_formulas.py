@@ -149,11 +149,19 @@ def inner(K: Tensor, x: Tensor, u: Tensor, v: Tensor, line: bool) -> Tensor:
 
 
 def egrad2rgrad(K: Tensor, g_time: Tensor, x: Tensor, g: Tensor) -> Tensor:
-    """Return g - K (x.g + t g_t) x, the inverse metric 1 - K x x^T applied to g + g_t x / t."""
+    """Return g - K (x.g + t g_t) x, the inverse metric 1 - K x x^T applied to g + g_t x / t.
+
+    It is e^2R as long as g in coordinates; beyond the range of its dtype it keeps its direction.
+    """
     X, G = rows(x, g)
     xx, xg = dots((X, X), (X, G))
     time = (xx - 1 / K).sqrt()
-    return with_vector_time(K, x, (G - (K * (xg + time * g_time)) * X).to(g.dtype))
+    on_x = K * (xg + time * g_time)
+    largest = torch.finfo(g.dtype).max / 4
+    beyond = on_x.abs() * time > largest  # |x| < t
+    size, t = (torch.where(beyond, part, 1.0) for part in (on_x.abs(), time))
+    within = torch.where(beyond, largest / t / size, 1.0)
+    return with_vector_time(K, x, (within * G - (within * on_x) * X).to(g.dtype))
 
 
 # -- geodesics -------------------------------------------------------------------------------------
@@ -180,7 +188,8 @@ def chart(K: Tensor, x: Tensor) -> Chart:
 
 def midpoint(K: Tensor, x: Tensor, w: Tensor, dtype: torch.dtype) -> Tensor:
     """Return the Lorentz centroid sum w x / |sum w x|. Source: [chen2022fully] Eq. (8)."""
-    total, _, square = ambient_sum(K, x, w, Reading("hyperboloid", _ambient, sign=-1))
+    reading = Reading("hyperboloid", _ambient, sign=-1, in_lengths=True)
+    total, _, square = ambient_sum(K, x, w, reading)
     return compute(_normalised, (K, square), (total,), working=x.dtype, dtype=dtype)
 
 
@@ -194,15 +203,8 @@ def _normalised(
 
 
 def _ambient(K: Tensor, x: Tensor) -> Sums:
-    time = compute(time_at, (K,), (x,))
+    time = compute(time_of_stored, (K,), (x,))
     return x, torch.ones_like(time), time
-
-
-def time_at(K: Tensor, x: Tensor) -> Tensor:
-    """Return t = sqrt(1 - K|x|^2), (*, 1)."""
-    (X,) = rows(x)
-    (xx,) = dots((X, X))
-    return (1 - K * xx).sqrt()
 
 
 # -- origin ----------------------------------------------------------------------------------------

@@ -164,11 +164,11 @@ def dist2plane(K: Tensor, x: Tensor, p: Tensor, a: Tensor, line: bool) -> Tensor
     product = _pairing(scaled, _pair(scaled, P, X, line), A, line).product / c
     sine = safe_divide(product, safe_sqrt(inner(K, p, a, a, line)))
     rate = (-K).sqrt()
-    beyond = (rate * sine).abs() > _HUGE
+    size = (rate * sine).abs()
+    beyond = size > _HUGE
     within = torch.where(beyond, 0.0, sine)
-    size = torch.where(beyond, rate * sine, 1.0)
-    distance = size / size.abs() * (torch.log1p(size.abs()) + math.log(2)) / rate
-    return torch.where(beyond, distance, asink(within, K, sign=-1))
+    far = (torch.log1p(torch.where(beyond, size, 1.0)) + math.log(2)) / rate
+    return torch.where(beyond, torch.where(sine < 0, -far, far), asink(within, K, sign=-1))
 
 
 class _Pairing(NamedTuple):

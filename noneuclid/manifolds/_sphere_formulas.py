@@ -197,7 +197,12 @@ def midpoint(K: Tensor, x: Tensor, w: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _direction(K: Tensor, total: Tensor, working: torch.dtype) -> Tensor:
-    return project(K, total, torch.float64, working)
+    """Return the direction of a sum, taken twice, and so twice in backward.
+
+    What rounding leaves along it of a gradient would show in those by weights, which are its
+    products with points close by.
+    """
+    return project(K, project(K, total, torch.float64), torch.float64, working)
 
 
 def _ambient(K: Tensor, x: Tensor) -> Sums:

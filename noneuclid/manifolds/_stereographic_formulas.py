@@ -116,6 +116,12 @@ def rescaled(K: Tensor, x: Tensor, u: Tensor, model: Model, power: int) -> Tenso
     (xx,) = dots((X, X))
     g = gap(K, x, xx)
     factor = {2: g * g / 4, 1: g, -1: 1 / g}[power]
+    if power == 2 and model.sign >= 0:  # far out on a sphere it may leave the range of its dtype
+        unit = 2.0**-520 if u.dtype == torch.float64 else 1.0  # squares of all there is fit
+        (uu,) = dots((unit * U, unit * U))
+        length, largest = safe_sqrt(uu), unit * torch.finfo(u.dtype).max / 2
+        beyond = factor * length > largest
+        factor = torch.where(beyond, largest / torch.where(beyond, length, 1.0), factor)
     return (factor * U).to(u.dtype)
 
 
@@ -155,9 +161,11 @@ def expmap(K: Tensor, x: Tensor, u: Tensor, model: Model, dtype: torch.dtype) ->
     if model.sign >= 0:
         D = away_from_zero(D, c * c, x.dtype)
     on_u = s * c / D
-    on_x = 1 - s * s * bend * uu / D
-    if model.sign >= 0:  # 1 - ... would cancel
-        on_x = torch.where(far, (c * c - s * s * z - 2 * s * c * bend * xu) / D, on_x)
+    back = s * s * bend * uu / D
+    on_x = 1 - back
+    if model.sign >= 0:
+        cancels = far & (2 * back > 1)  # else it hardly depends on K, and says so
+        on_x = torch.where(cancels, (c * c - s * s * z - 2 * s * c * bend * xu) / D, on_x)
     Y = on_x * X + on_u * U
     return written(K, Y, g * unit / D, model, (x.dtype, dtype), rounded=(uu == 0).to(uu.dtype))
 

@@ -108,47 +108,62 @@ def _chord(K: Tensor, p: _Pair, model: Model) -> tuple[Tensor, Tensor | None]:
 
 
 def logmap(K: Tensor, x: Tensor, y: Tensor, model: Model) -> Tensor:
-    """Return g_x/g_y asin_K(s) / (s cos) N with N = y - x + K|y - x|^2 x/g_x, s and cos of d/2.
+    """Return asin_K(s) / (s cos) N, s and cos of d/2, N = g_x/g_y (y - x + K|y - x|^2 x/g_x).
 
-    g_x N is the numerator of -x (+) y with its difference formed first; |g_x N|^2 = |y - x|^2 E.
+    g_y N is the numerator of -x (+) y with its difference formed first; |g_y N|^2 = |y - x|^2 E.
     """
     x, y = read(K, x, model), read(K, y, model)
     p = _pair(K, x, y, model)
-    z, ratio = K * p.dd / p.both, _ratio_of_gaps(K, p, model)
+    (growth,) = dots((p.D, p.X + p.Y))
+    ratio = _ratio_of_gaps(K, (p.yy, p.xx), (p.g_y, p.g_x), -growth, model)
     if model.sign < 0:
+        z = K * p.dd / p.both
         scale = ratio * asinck(z, sign=-1) / (1 - z).sqrt()
         return (scale * p.D + (scale * K * p.dd / p.g_x) * p.X).to(x.dtype)
-    cosine2 = torch.where(2 * z < 1, 1 - z, p.E / p.both)
-    N, size = _toward_antipode(K, p, cosine2, model)
+    chord, complement = _chord(K, p, model)
+    assert complement is not None
+    z = K * chord
+    cosine2 = torch.where(2 * z < 1, 1 - z, complement)
+    N, size = _toward_antipode(K, p, cosine2, ratio, model)
     near = size == 0
-    direct, read_off = ratio / torch.where(near, cosine2, 1.0).sqrt(), p.dd * ratio / (size + near)
-    scale = torch.where(near, direct, safe_sqrt(read_off))
+    direct = 1 / torch.where(near, cosine2, 1.0).sqrt()
+    scale = torch.where(near, direct, p.g_x * safe_sqrt(chord / (size + near)))
     return ((scale * asinck(z, cosine2, model.sign)) * N).to(x.dtype)
 
 
-def _ratio_of_gaps(K: Tensor, p: _Pair, model: Model) -> Tensor:
-    """Return g_x / g_y, formed so as to depend on K as little as it does near o and far from it."""
-    (growth,) = dots((p.D, p.X + p.Y))
-    near = K.abs() * torch.maximum(p.xx, p.yy) < 0.25
-    ratio = torch.where(near, 1 - K * growth / p.g_y, p.g_x / p.g_y)
+def _ratio_of_gaps(
+    K: Tensor, squares: tuple[Tensor, Tensor], gaps: tuple[Tensor, Tensor], growth: Tensor,
+    model: Model,
+) -> Tensor:  # fmt: skip
+    """Return g_b / g_a of points (a, b), where |b|^2 is |a|^2 + `growth`.
+
+    It is formed so as to depend on K as little as it does near o and far from it.
+    """
+    (aa, bb), (g_a, g_b) = squares, gaps
+    near = K.abs() * torch.maximum(aa, bb) < 0.25
+    ratio = torch.where(near, 1 + K * growth / g_a, g_b / g_a)
     if model.sign < 0:
         return ratio
-    far = K * torch.minimum(p.xx, p.yy) > 1
+    far = K * torch.minimum(aa, bb) > 1
     unit = 1 / torch.where(far, K, 1.0)
-    return torch.where(far, (unit + p.xx) / (unit + p.yy), ratio)
+    return torch.where(far, (unit + bb) / (unit + aa), ratio)
 
 
-def _toward_antipode(K: Tensor, p: _Pair, cosine2: Tensor, model: Model) -> tuple[Row, Tensor]:
+def _toward_antipode(
+    K: Tensor, p: _Pair, cosine2: Tensor, ratio: Tensor, model: Model
+) -> tuple[Row, Tensor]:
     """Return N for K >= 0, and |N|^2 near the antipode, where it is a difference of equals, else 0.
 
     There only its direction is used, and where nothing is left of it any direction is shortest:
-    the one of x. Where y - x has lost the digits of y, N is y - (1 + 2K x.y - K|y|^2) x / g_x.
+    the one of x. Where y - x has lost the digits of x or of y, N is
+    g_x/g_y y + (1 - 2 (1 + K x.y) / g_y) x: a step of y far out hardly moves it.
     """
     (xy,) = dots((p.X, p.Y))
-    bend = over_gap(K, p.xx, p.g_x, model)
-    lost = ((K * p.xx > 1) & (p.yy < p.xx / 4)).to(xy.dtype)
-    on_x = (1 - lost) * bend * p.dd - lost * (1 / p.g_x + bend * (2 * xy - p.yy))
-    N = (1 - lost) * p.D + lost * p.Y + on_x * p.X
+    larger, smaller = torch.maximum(p.xx, p.yy), torch.minimum(p.xx, p.yy)
+    lost = ((K * larger > 1) & (smaller < larger / 4)).to(xy.dtype)
+    on_x = (1 - lost) * ratio * over_gap(K, p.xx, p.g_x, model) * p.dd
+    on_x = on_x + lost * (1 - 2 / p.g_y - 2 * over_gap(K, p.yy, p.g_y, model) * xy)
+    N = ((1 - lost) * ratio) * p.D + (lost * ratio) * p.Y + on_x * p.X
     (size,) = dots((N, N))
     cancels = 4 * cosine2 < 1
     nothing = (cancels & (size == 0)).to(xy.dtype)
@@ -170,7 +185,10 @@ def transp(
     D = Y - X
     xx, yy, dd, xd, xv, dv = dots((X, X), (Y, Y), (D, D), (X, D), (X, V), (D, V))
     g_x, g_y = gap(K, x, xx), gap(K, y, yy)
-    factor = g_y / g_x if rescales else torch.ones_like(g_x)
+    factor = torch.ones_like(g_x)
+    if rescales:
+        growth = torch.where(4 * dd < xx, dd + 2 * xd, yy - xx)
+        factor = _ratio_of_gaps(K, (xx, yy), (g_x, g_y), growth, model)
     E = g_x * g_y - K * dd
     far = K > 0
     if model.sign >= 0:
@@ -179,9 +197,6 @@ def transp(
         direct = size + 2 * K * xy
         far = far & ((K * xx > 1) | (direct < size / 16))
         E = torch.where(far, 1.0, torch.where(K > 0, direct, E))
-        if rescales:  # so written, its derivative by K does not cancel far out
-            unit = 1 / torch.where(far, K, 1.0)
-            factor = torch.where(far, (unit + yy) / (unit + xx), factor)
     turned = -2 * K * factor / E
     on_x = turned * (g_x * dv + K * dd * xv)
     on_d = -turned * (xv * (g_x + 2 * K * xd) - K * xx * dv)

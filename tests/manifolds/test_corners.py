@@ -11,6 +11,7 @@ import torch
 
 import noneuclid as ne
 from noneuclid.testing.cases import Cases
+from noneuclid.testing.measured import Call
 from noneuclid.testing.samples import last_shell, vectors
 
 SINGLE, DOUBLE = torch.float32, torch.float64
@@ -39,6 +40,17 @@ CORNERS = [
     (ne.Lorentz(1, -1e-4), DOUBLE, "transp", 300.0, "near", ""),
     (ne.Lorentz(1, -1.6), DOUBLE, "midpoint", 200.0, "near", ""),
     (ne.Lorentz(2), DOUBLE, "expmap", 200.0, "unit", ""),
+    (ne.Lorentz(1, -100.0), DOUBLE, "midpoint", 45.0, "near", "K"),
+    # One point outweighs the others by e^0.7R.
+    (ne.Lorentz(3), DOUBLE, "midpoint", 300.0, "uneven", ""),
+    (ne.Lorentz(3), DOUBLE, "midpoint", 300.0, "uneven", "p"),
+    (ne.Lorentz(3), DOUBLE, "midpoint", 300.0, "uneven", "w"),
+    (ne.Lorentz(3, -1e-4), DOUBLE, "midpoint", 200.0, "uneven", "K"),
+    # The sign of a distance has no derivative, which R would multiply.
+    (ne.Lorentz(1, -0.01), DOUBLE, "dist2plane", 300.0, "uneven", "x"),
+    # A term of the size of a step cancels where only its square is left.
+    (ne.SphereProjection(1, 1e-4), DOUBLE, "expmap", 2.0, "short", "K"),
+    (ne.Sphere(1), DOUBLE, "midpoint", 0.01, "near", "w"),
 ]
 
 
@@ -58,6 +70,43 @@ def test_the_pole_has_no_part_in_the_log_of_a_sphere(generator):
     (case,) = Cases(ne.Sphere(16), DOUBLE, generator).of("logmap0", 1e-8)
     errors = {error.argument: error.error for error in case.call.gradient_errors()}
     assert errors["K"] < 256
+
+
+@pytest.mark.parametrize("signature", ["B2(-0.0001)", "B4", "P4", "K4(0)"])
+def test_transport_between_near_points_by_K(signature, generator):
+    """The ratio of their conformal factors hardly depends on K; its two terms were 1e6 ulp off.
+
+    Not an error beyond what rounding the arguments does, which is as much: they are what they are.
+    """
+    cases = Cases(ne.manifold(signature), DOUBLE, generator)
+    (case,) = (case for case in cases.of("transp", 0.1) if case.name == "near")
+    errors = {error.argument: error.error for error in case.call.gradient_errors()}
+    assert errors["K"] < 64
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+def test_log_of_a_point_on_the_last_shell(dim, generator):
+    """A step of y, 1e15 far, hardly moves it: y - x and |y - x|^2 cancel in the derivative."""
+    P = ne.SphereProjection(dim)
+    x = torch.full((dim,), 2e4, dtype=DOUBLE)
+    y = last_shell(P, DOUBLE, generator)[0].detach()
+    weight = torch.randn(dim, generator=generator, dtype=DOUBLE)
+    errors = {e.argument: e.error for e in Call(P, "logmap", [x, y], weight).gradient_errors()}
+    assert errors["y"] < 64
+
+
+@pytest.mark.parametrize("rows", [1, 1024])
+@pytest.mark.parametrize("signature", ["H3(-0.005)", "H3(-900)", "P3", "K3(2)"])
+def test_gradients_on_the_last_shell_are_raised_within_range(signature, rows, dtype):
+    """A large gradient becomes a vector e^2R as long, beyond float32: it was infinite."""
+    M, source = ne.manifold(signature), torch.Generator().manual_seed(3)
+    x = last_shell(M, dtype, source).detach().repeat(rows, 1)
+    g = (1e15 * torch.randn(x.shape, generator=source, dtype=DOUBLE)).to(dtype)
+    raised = M.egrad2rgrad(x, g)
+    assert bool(raised.isfinite().all())
+    exact = M.egrad2rgrad(x.double(), g.double())
+    direction, expected = (v / v.abs().amax(-1, keepdim=True) for v in (raised.double(), exact))
+    torch.testing.assert_close(direction, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("rows", [1, 1024])

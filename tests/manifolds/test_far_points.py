@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import noneuclid as ne
+from noneuclid.manifolds import _centroid
 from noneuclid.testing.measured import Call
 from noneuclid.testing.samples import antipode, last_shell, natural_length, of_length
 
@@ -23,6 +24,34 @@ def test_midpoint_of_one_point_is_that_point(manifold, dtype, reach, share):
     mean = manifold.midpoint(torch.stack([x, x, x]), torch.tensor([0.2, 1.0, 3.0], dtype=dtype))
     allowed = 8 * torch.finfo(dtype).eps * torch.exp(torch.tensor(radius)).item()
     assert float(manifold.dist(mean, x)) <= allowed * unit
+
+
+@pytest.mark.parametrize("points", [3, 70])
+@pytest.mark.parametrize("signature", ["H1(-100)", "H3", "H3(-0.01)*", "H20", "B3"])
+def test_midpoint_that_one_point_outweighs(signature, points, monkeypatch):
+    """e^200 beside e^120: the direction of the sum is that of the point but for what counts.
+
+    The compiled form against the plain one, which `test_corners.py` holds against the truth.
+    """
+    H, source = ne.manifold(signature).double(), torch.Generator().manual_seed(0)
+    frames = torch.randn(2, points, H.dim, generator=source, dtype=torch.float64)
+    radii = torch.full((points, 1), 20.0 if signature == "B3" else 120.0, dtype=torch.float64)
+    radii[points // 2] *= 5 / 3
+    unit = float(H.curvature().detach().abs()) ** -0.5
+    frames = frames / frames.norm(dim=-1, keepdim=True) * radii * unit
+    x = H.expmap0(H.from_frame(frames)).detach().requires_grad_()
+    w = (0.1 + torch.rand(2, points, generator=source, dtype=torch.float64)).requires_grad_()
+    results = []
+    for smallest in (0, 10**18):
+        monkeypatch.setattr(_centroid, "SMALLEST", smallest)
+        mean = H.midpoint(x, w)[..., -H.dim :]
+        size = mean.detach().abs().amax(-1, keepdim=True)
+        leaves = [x, w, *H.parameters()]
+        results.append([mean / size, *torch.autograd.grad((mean / size).sum(), leaves)])
+    for compiled, plain in zip(*results, strict=True):
+        scale = plain.detach().abs()
+        scale = scale.amax(-1, keepdim=True) if plain.dim() > 2 else scale.max()
+        torch.testing.assert_close(compiled / scale, plain / scale, rtol=0, atol=1e-12)
 
 
 def test_midpoint_of_two_far_points_is_between_them(dtype):

@@ -91,8 +91,8 @@ MUTANTS = [
     ),
     Mutant(
         file=PAIR,
-        old="factor = g_y / g_x if",
-        new="factor = g_x / g_y if",
+        old="_ratio_of_gaps(K, (xx, yy), (g_x, g_y), growth, model)",
+        new="_ratio_of_gaps(K, (yy, xx), (g_y, g_x), -growth, model)",
         why="transport scaled by the conformal factors of the wrong ends",
         tests=LAWS,
         select="transport_is_a_linear_isometry",
@@ -225,8 +225,8 @@ MUTANTS = [
     ),
     Mutant(
         file=CENTROID,
-        old="    A = stretch * X - along * E",
-        new="    A = stretch * X",
+        old="    A = X - out * E",
+        new="    A = X",
         why="the midpoint's time by a difference that cancels",
         tests="tests/manifolds/test_accuracy.py",
         select="Lorentz or Ball",

@@ -3,7 +3,10 @@
 
    A group of points is read once, in panels; a second time, for its length, only where it is more
    than one panel and far from the origin. Letters: S = sum w scale row, T = sum w height; e = S/|S|
-   and s = r scale row, with r = sqrt(-K). */
+   and s = r scale row, with r = sqrt(-K).
+
+   What lies across e, the s - (s.e) e, cancels in the sum. Of a point that outweighs all others
+   together, of which rounding e leaves more than they have, it is what they leave. */
 
 enum { PANEL = 32 };
 
@@ -19,11 +22,15 @@ typedef struct { /* the table Python hands over; gradients that nobody wants are
 
 typedef struct { /* one panel of a group */
     Ambient at;
-    int64_t wide, is_far;
+    int64_t wide, is_far, outweighs;           /* the point that does so, -1 if none of the panel */
     double K, rate;                            /* r; 0 where K >= 0 */
+    double half;                               /* T / 2 */
+    double outweighing, opposite;              /* w of that point and height + s.e, 0 if none */
     double *rows, *total, *outward, *pull;     /* points; S, e and the gradient by S */
     double *aside, *shared; /* sum w (s - (s.e) e), 0 but for rounding; pull, less what that takes */
+    double *beside;         /* s - (s.e) e of the point that outweighs the others */
     double *weight, *along, *shortfall, *inner; /* w, s.e, height - s.e, row . pull */
+    double *out, *aside2;                       /* row.e and |s - (s.e) e|^2 */
     double *on_apart, *on_row, *on_outward;    /* see give_points */
 } Work;
 
@@ -31,10 +38,10 @@ static char *laid_out(const Job *job, char *scratch, Work *work) {
     double **const numbers[] = {
         &work->at.square, &work->at.gap,   &work->at.moved, &work->at.scale,    &work->at.height,
         &work->weight,    &work->along,    &work->shortfall, &work->inner,      &work->on_apart,
-        &work->on_row,    &work->on_outward,
+        &work->on_row,    &work->on_outward, &work->out,   &work->aside2,
     };
     double **const lines[] = {&work->total, &work->outward, &work->pull, &work->aside,
-                              &work->shared};
+                              &work->shared, &work->beside};
     taken(&scratch, sizeof(Work) / sizeof(double) + 1);
     work->wide = whole_lanes(job->reading.width);
     work->K = job->reading.curvature ? *job->reading.curvature : 0;
@@ -78,34 +85,51 @@ static double add_points(Work *work, int64_t count) {
     return height;
 }
 
-static void find_outward(Work *work, double size) {
+static void find_outward(Work *work, double size, double height) {
     memset(work->aside, 0, work->wide * sizeof(double));
+    work->half = height / 2;
+    work->outweighing = 0;
     for (int64_t k = 0; k < work->wide; k++) /* on a line 1, which an inverse would not give */
         work->outward[k] = size > 0 ? work->total[k] / size : 0;
 }
 
-/* height - s.e of each point, as (1 + |s - (s.e) e|^2) / (height + s.e) where s.e > 0 */
+/* height - s.e of each point, as (1 + |s - (s.e) e|^2) / (height + s.e) where s.e > 0; that of a point
+   that outweighs the others waits for what they leave: see settle */
 static void find_shortfalls(Work *work, int64_t count) {
     const double *row = work->rows;
+    work->outweighs = -1;
     for (int64_t r = 0; r < count; r++, row += work->wide) {
         const double stretch = work->rate * work->at.scale[r];
-        const double along = stretch * product(row, work->outward, work->wide);
+        const double out = product(row, work->outward, work->wide);
+        const int outweighs = work->weight[r] * work->at.height[r] > work->half;
+        const double weight = outweighs ? 0 : work->weight[r] * stretch;
         Lanes square = {0};
-        for (int64_t k = 0; k < work->wide; k += WIDTH) {
+        for (int64_t k = 0; k < work->wide; k += WIDTH) { /* 0 on a line: nothing is rounded */
             const Lanes e = load_double(work->outward + k, WIDTH);
-            const Lanes apart = stretch * load_double(row + k, WIDTH) - along * e;
-            const Lanes sum = load_double(work->aside + k, WIDTH) + work->weight[r] * apart;
+            const Lanes apart = load_double(row + k, WIDTH) - out * e;
+            const Lanes sum = load_double(work->aside + k, WIDTH) + weight * apart;
             store_double(work->aside + k, sum, WIDTH);
             square += apart * apart;
         }
-        work->along[r] = along;
-        work->shortfall[r] = across(square);
+        work->out[r] = out;
+        work->along[r] = stretch * out;
+        work->aside2[r] = stretch * stretch * across(square);
+        if (outweighs) {
+            work->outweighs = r;
+            work->outweighing = work->weight[r];
+            work->opposite = work->at.height[r] + work->along[r];
+        }
     }
     for (int64_t r = 0; r < count; r++) {
         const double height = work->at.height[r], along = work->along[r];
         const double sum = along > 0 ? height + along : 1;
-        work->shortfall[r] = along > 0 ? (1 + work->shortfall[r]) / sum : height - along;
+        work->shortfall[r] = along > 0 ? (1 + work->aside2[r]) / sum : height - along;
     }
+}
+
+/* |s - (s.e) e|^2 of the point that outweighs the others, once all of them are in `aside` */
+static double beside2(const Work *work) {
+    return product(work->aside, work->aside, work->wide) / (work->outweighing * work->outweighing);
 }
 
 static void sum_group(const Job *job, Work *work, int64_t group) {
@@ -124,15 +148,17 @@ static void sum_group(const Job *job, Work *work, int64_t group) {
     job->squares[group] = height * height + work->K * square;
     if (!(-2 * work->K * square >= height * height && work->K < 0))
         return;
-    find_outward(work, size);
+    find_outward(work, size, height);
     for (int64_t first = 0, count; first < points; first += count) {
         count = points - first < PANEL ? points - first : PANEL;
         if (points > PANEL)
             take_points(job, work, group, first, count);
         find_shortfalls(work, count);
         for (int64_t r = 0; r < count; r++)
-            shortfall += work->weight[r] * work->shortfall[r];
+            shortfall += r == work->outweighs ? 0 : work->weight[r] * work->shortfall[r];
     }
+    if (work->outweighing > 0)
+        shortfall += work->outweighing * (1 + beside2(work)) / work->opposite;
     job->squares[group] = shortfall * (height + work->rate * size);
 }
 
@@ -148,6 +174,7 @@ void sums(const int64_t *const table, char *const scratch, int64_t begin, int64_
 
 typedef struct { /* the gradient by T, by the shortfall and by K, of one group */
     double height, shortfall, curvature;
+    double rest; /* the part of the first that comes through the square */
 } Back;
 
 /* Pass the gradient by the square on to S, T and, where it was formed as q (T + r|S|), to the
@@ -159,16 +186,17 @@ static Back take_group(const Job *job, Work *work, int64_t group) {
     memcpy(work->pull, job->by_totals + group * width, width * sizeof(double));
     const double square = product(work->total, work->total, work->wide), size = sqrt(square);
     work->is_far = -2 * work->K * square >= height * height && work->K < 0;
-    Back back = {job->by_heights[group], 0, 0};
+    Back back = {job->by_heights[group], 0, 0, 0};
     double along = 2 * work->K * by_square;
     if (work->is_far) {
         const double sum = height + work->rate * size;
         const double rest = by_square * (sum > 0 ? job->squares[group] / sum : 0);
-        back.height += rest;
+        back.height += back.rest = rest;
         back.shortfall = by_square * sum;
-        back.curvature = -rest * size / (2 * work->rate);
+        if (job->reading.model == STEREOGRAPHIC)
+            back.curvature = -rest * size / (2 * work->rate);
         along = size > 0 ? rest * work->rate / size : 0;
-        find_outward(work, size);
+        find_outward(work, size, height);
     } else {
         back.height += 2 * height * by_square;
         back.curvature = square * by_square;
@@ -176,6 +204,18 @@ static Back take_group(const Job *job, Work *work, int64_t group) {
     for (int64_t k = 0; k < work->wide; k++)
         work->pull[k] += along * work->total[k];
     return back;
+}
+
+/* The gradient by K at a fixed row of the hyperboloid, of a far group and of no weight. That of
+   height/r is K^-2 / (2 height/r), the shortfall is r (height/r - X.e): nothing cancels. */
+static double bend_time(const Work *work, int64_t r, Back back) {
+    const double height = work->at.height[r], along = work->along[r];
+    const double shortfall = work->shortfall[r];
+    const double sum = along > 0 ? height + along : 1;
+    const double step = along > 0 ? -(2 * height * (work->aside2[r] / sum) + shortfall / sum)
+                                  : 1 - 2 * height * shortfall;
+    const double by_height = (back.height - back.rest) * work->at.square[r];
+    return (-(back.rest + back.shortfall * step) / work->K - by_height) / (2 * height);
 }
 
 /* The coefficients of the gradient by each row, w (scale shared + on_apart (s - (s.e) e) + on_row row
@@ -200,7 +240,8 @@ static double find_coefficients(const Job *job, Work *work, int64_t count, Back 
             on_row = -back.height * K / height;
             on_apart /= height;
             on_outward *= shortfall / height;
-            by_K = by_K / height - back.height * work->at.square[r] / (2 * height);
+            by_K = work->is_far ? bend_time(work, r, back)
+                                : -back.height * work->at.square[r] / (2 * height);
         } else {
             on_row = -scale * scale * scale * inner;
         }
@@ -217,7 +258,9 @@ static inline void give_lanes(const Work *work, int64_t r, int64_t k, int64_t le
     Lanes sum = work->weight[r] * work->at.scale[r] * load_double(work->shared + k, WIDTH);
     if (work->is_far) {
         const Lanes e = load_double(work->outward + k, WIDTH);
-        const Lanes apart = work->rate * work->at.scale[r] * row - work->along[r] * e;
+        const Lanes apart = r == work->outweighs
+            ? load_double(work->beside + k, WIDTH)
+            : work->rate * work->at.scale[r] * (row - work->out[r] * e);
         sum += work->on_apart[r] * apart + work->on_outward[r] * e;
     }
     STORE_REAL(to + k, sum + work->on_row[r] * row, left);
@@ -241,10 +284,23 @@ static void find_shared(const Job *job, Work *work, int64_t group, Back back) {
         take_points(job, work, group, first, count);
         find_shortfalls(work, count);
     }
+    for (int64_t k = 0; work->outweighing > 0 && k < work->wide; k++)
+        work->beside[k] = -work->aside[k] / work->outweighing;
+    if (work->outweighing > 0)
+        memset(work->aside, 0, work->wide * sizeof(double));
     const double square = product(work->total, work->total, work->wide);
     const double turn = square > 0 ? back.shortfall / sqrt(square) : 0;
     for (int64_t k = 0; k < work->wide; k++)
         work->shared[k] = work->pull[k] - turn * work->aside[k];
+}
+
+/* finish the panel's point that outweighs the others, if it has one */
+static void settle(Work *work) {
+    const int64_t r = work->outweighs;
+    if (r < 0)
+        return;
+    work->aside2[r] = product(work->beside, work->beside, work->wide);
+    work->shortfall[r] = (1 + work->aside2[r]) / work->opposite;
 }
 
 static double give_panel(const Job *job, Work *work, int64_t first, int64_t count, Back back) {
@@ -289,6 +345,8 @@ void gradients(const int64_t *const table, char *const scratch, int64_t begin, i
                 take_points(job, work, group, first, count);
             if (work->is_far && job->points > PANEL)
                 find_shortfalls(work, count);
+            if (work->is_far)
+                settle(work);
             by_curvature += give_panel(job, work, group * job->points + first, count, back);
         }
     }
