@@ -36,12 +36,12 @@ What the parts cost can be read off the tables: SGD is the Riemannian gradient a
 map, momentum adds the transport of one vector, Adam a second number for each row, and the decay of
 AdamW a logarithm and an exponential at the origin. These are products of rows, square roots,
 quotients and one or two elementary functions of float64 row scalars, where torch's Adam is bound by
-memory: its fused form, which reads and writes what ours does, takes a third of its time. A product
-takes a pass of its own for each factor, over columns that do not lie together, and hands its flat
-factor to torch's code, whose step alone is the unit here. The compiled step runs the kernels of
-eager mode, so it cannot be faster where the kernel is what costs. A step asks each parameter
-whether it is marked: many plain ones pay that, most visibly where torch's own step is short, as of
-SGD."""
+memory: its fused form, which reads and writes what ours does, takes a third of its time. What a row
+costs hardly depends on how short it is, so a product costs the sum of its factors; they take turns
+on the same rows, and the flat one has a kernel that takes torch's step in one pass. The compiled
+step runs the kernels of eager mode, so it cannot be faster where the kernel is what costs. Of plain
+parameters a step asks whether there is a mark among them, which shows where torch's own step is
+short, as of SGD."""
 
 
 def text(results: dict[str, Any], without: dict[str, Row], command: str) -> str:

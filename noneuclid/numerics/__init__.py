@@ -8,6 +8,8 @@ from noneuclid.numerics.formula import (
     wants_derivatives,
 )
 from noneuclid.numerics.native import Call as Call
+from noneuclid.numerics.native import Lines as Lines
+from noneuclid.numerics.native import run_together as run_together
 from noneuclid.numerics.precision import (
     is_half,
     largest_norm,

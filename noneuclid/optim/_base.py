@@ -20,19 +20,21 @@ from noneuclid.optim._checks import (
     check_state,
     warn_of_missing_curvature,
 )
+from noneuclid.optim._lines import LineRule
 from noneuclid.optim._outside import are_mostly_points, may_leave_graph, outside
 from noneuclid.optim._pieces import (
+    Owned,
     Piece,
     TouchedRows,
     count_on,
-    cut,
     is_sharded,
-    kind_of,
     local,
+    number_of,
     parts_of,
+    sorted_by_kind,
     write_back,
 )
-from noneuclid.optim._replay import Batch, Owned, Replay, replay_of
+from noneuclid.optim._replay import Batch, Replay, replay_of
 from noneuclid.optim._rule import Rule
 
 # marked and plain parameters, and pieces on R^n that are still to be stepped
@@ -48,8 +50,9 @@ class RiemannianOptimizer(Optimizer, ABC):
     state: `class RiemannianAdam(RiemannianOptimizer, torch.optim.Adam)`. Ordinary parameters, and
     those on R^n, are stepped by torch's own functional code (`_step_flat`). A parameter made by
     `ManifoldParameter` is cut into the factors of its manifold; factors of the same geometry are
-    stepped together by a `Rule`. State and groups hold tensors and numbers only, under
-    torch.optim's names, so a state dict says nothing of manifolds.
+    stepped together by a `Rule`, flat ones in float32 by a `LineRule` where there is one. State and
+    groups hold tensors and numbers only, under torch.optim's names, so a state dict says nothing of
+    manifolds.
 
     When a step moves a learnable curvature, the marked parameters of its manifold are written
     back by `projx` after all updates of that step.
@@ -147,7 +150,7 @@ class RiemannianOptimizer(Optimizer, ABC):
         replays = None if torch.compiler.is_compiling() else self._replays
         replay = replays.get(number) if replays else None
         if replay is not None:
-            flat = replay.take(parameters, self.state, partial(self._rule, group))
+            flat = replay.take(parameters, self.state, partial(self._rule_of, group))
             if flat is not None:
                 return replay.marked, replay.plain, flat
             del self._replays[number]
@@ -189,6 +192,14 @@ class RiemannianOptimizer(Optimizer, ABC):
     def _rule(self, group: dict[str, Any], pieces: list[Piece]) -> Rule:
         """Return how pieces on a curved manifold move; all are at their first step, or none."""
 
+    def _line_rule(self, group: dict[str, Any], pieces: list[Piece]) -> LineRule | None:
+        """Return how flat factors move by a kernel; None: by `_step_flat`."""
+        return None
+
+    def _rule_of(self, group: dict[str, Any], pieces: list[Piece]) -> Rule | LineRule | None:
+        is_flat = isinstance(pieces[0].manifold, Euclidean)
+        return (self._line_rule if is_flat else self._rule)(group, pieces)
+
     @abstractmethod
     def _state_names(self, group: dict[str, Any], manifold: Manifold) -> tuple[str, ...]:
         """Return the names of the state of a parameter on a manifold, besides "step"."""
@@ -203,34 +214,26 @@ class RiemannianOptimizer(Optimizer, ABC):
 
         Nothing is returned where some gradients are sparse.
         """
-        flat: list[Owned] = []
-        buckets: dict[Any, tuple[Manifold, list[Owned]]] = {}
+        wholes: list[Piece] = []
         touched: list[TouchedRows] = []
         for parameter, manifold in marked:
             check_gradient(parameter, manifold)
         self._count_steps(group, [parameter for parameter, _ in marked])
-        kinds: dict[int, Any] = {}  # many parameters share a manifold
-        for owner, (parameter, manifold) in enumerate(marked):
+        for parameter, manifold in marked:
             whole = self._piece(group, parameter, manifold)
             if whole.gradient.layout != torch.strided:
                 touched.append(TouchedRows(whole))
                 whole = touched[-1].piece
-            for piece in cut(whole):
-                kind = kinds.get(id(piece.manifold))
-                if kind is None:
-                    kind = kinds[id(piece.manifold)] = kind_of(piece.manifold)
-                if kind is Euclidean:
-                    flat.append((owner, piece))
-                else:
-                    x = piece.x
-                    dtypes = [t.dtype for t in (x, piece.gradient, *piece.state.values())]
-                    key = (kind, x.device, _number(piece.step), piece.is_first, *dtypes)
-                    buckets.setdefault(key, (piece.manifold, []))[1].append((owner, piece))
+            wholes.append(whole)
         batches: list[Batch] = []
-        for manifold, owned in buckets.values():
+        kinds, flat = sorted_by_kind(wholes)
+        for manifold, owned in kinds:
             pieces = [piece for _, piece in owned]
-            batches.append((self._rule(group, pieces), manifold, owned))
-            batches[-1][0].take(manifold, pieces)
+            rule = self._rule_of(group, pieces)
+            if rule is not None and rule.take(manifold, pieces):
+                batches.append((rule, manifold, owned))
+            else:
+                flat += owned
         if touched:
             self._step_flat(group, [piece for _, piece in flat])
             for rows in touched:
@@ -270,9 +273,9 @@ class RiemannianOptimizer(Optimizer, ABC):
     def _count(group: dict[str, Any], pieces: list[Piece]) -> Any:
         """Return the number of the step: one for all pieces, or a tensor of one for each."""
         steps = [piece.step for piece in pieces if piece.step is not None]
-        if group.get("capturable") or not isinstance(_number(steps[0]), float):
+        if group.get("capturable") or not isinstance(number_of(steps[0]), float):
             return torch.stack([step.to(torch.float64) for step in steps])
-        return _number(steps[0])
+        return number_of(steps[0])
 
     @staticmethod
     def _marked(groups: list[dict[str, Any]]) -> Iterator[ManifoldParameter]:
@@ -291,10 +294,3 @@ class RiemannianOptimizer(Optimizer, ABC):
         decay = group.get("weight_decay", 0)
         if isinstance(decay, Tensor) or decay != 0:
             check_decay(manifold)
-
-
-def _number(step: Tensor | None) -> float | None:
-    """Return a step count; None where a look at it would wait for a device, or for a compiler."""
-    if step is None or torch.compiler.is_compiling() or not step.is_cpu:
-        return None
-    return step.item()

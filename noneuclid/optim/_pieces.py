@@ -1,11 +1,11 @@
 """What a step works on: parameters cut into the factors of their manifolds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from noneuclid.manifolds import Euclidean, Manifold, Product, SpaceForm, manifold_of
 
@@ -25,6 +25,9 @@ class Piece:
     state: dict[str, Tensor] = field(default_factory=dict)
     step: Tensor | None = None  # how many steps were taken, this one included; of the parameter
     is_first: bool = False  # whether the state is still empty
+
+
+Owned = tuple[int, Piece]  # the number of the stepped parameter that a piece is of, and the piece
 
 
 def factors_of(manifold: Manifold, *tensors: Tensor) -> Iterator[tuple[Manifold, list[Tensor]]]:
@@ -55,9 +58,8 @@ def cut(piece: Piece) -> list[Piece]:
 
 def parts_of(parameters: list[Any]) -> tuple[list[tuple[Tensor, Manifold]], list[Tensor]]:
     """Return marked parameters, each with its manifold, and plain ones."""
-    marks = [getattr(parameter, "manifold", None) for parameter in parameters]
-    if marks.count(None) == len(marks):  # models have hundreds of plain ones
-        return [], list(parameters)
+    if list(map(type, parameters)).count(nn.Parameter) == len(parameters):
+        return [], list(parameters)  # models have hundreds; a mark changes the class
     pairs = [(parameter, manifold_of(parameter)) for parameter in parameters]
     plain = [parameter for parameter, manifold in pairs if manifold is None]
     return [(p, manifold) for p, manifold in pairs if manifold is not None], plain
@@ -72,6 +74,32 @@ def kind_of(manifold: Manifold) -> Any:
     curvature = manifold.curvature
     value = id(curvature) if curvature.learnable else float(curvature)
     return type(manifold), manifold.point_shape, value
+
+
+def sorted_by_kind(
+    wholes: Sequence[Piece],
+) -> tuple[list[tuple[Manifold, list[Owned]]], list[Owned]]:
+    """Return the factors of parameters by what moves them together, and parameters on R^n.
+
+    Each piece comes with the number of its parameter.
+    """
+    flat: list[Owned] = []
+    found: dict[Any, tuple[Manifold, list[Owned]]] = {}
+    kinds: dict[int, Any] = {}  # many parameters share a manifold
+    for owner, whole in enumerate(wholes):
+        for piece in cut(whole):
+            kind = kinds.get(id(piece.manifold))
+            if kind is None:
+                kind = kinds[id(piece.manifold)] = kind_of(piece.manifold)
+            if kind is Euclidean and piece is whole:
+                flat.append((owner, piece))
+                continue
+            x = piece.x
+            dtypes = [t.dtype for t in (x, piece.gradient, *piece.state.values())]
+            width = x.shape[-1] if kind is Euclidean else 0
+            key = (kind, width, x.device, number_of(piece.step), piece.is_first, *dtypes)
+            found.setdefault(key, (piece.manifold, []))[1].append((owner, piece))
+    return list(found.values()), flat
 
 
 def steps_before(pieces: list[Piece]) -> list[Tensor]:
@@ -91,6 +119,13 @@ def count_on(steps: list[Tensor], by: int) -> list[Tensor]:
     elif steps:
         torch._foreach_add_(steps, by)
     return steps
+
+
+def number_of(step: Tensor | None) -> float | None:
+    """Return a step count; None where a look at it would wait for a device, or for a compiler."""
+    if step is None or torch.compiler.is_compiling() or not step.is_cpu:
+        return None
+    return step.item()
 
 
 def is_sharded(tensor: Tensor) -> bool:

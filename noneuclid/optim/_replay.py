@@ -16,12 +16,13 @@ from torch import Tensor
 from torch.autograd.graph import increment_version
 
 from noneuclid.manifolds import Manifold
-from noneuclid.numerics import Call, is_plain
-from noneuclid.optim._pieces import Piece, count_on
+from noneuclid.numerics import Call, is_plain, run_together
+from noneuclid.optim._lines import LineRule
+from noneuclid.optim._pieces import Owned, Piece, count_on
 from noneuclid.optim._rule import Rule
 
-Owned = tuple[int, Piece]  # the number of the stepped parameter that a piece is of, and the piece
-Batch = tuple[Rule, Manifold, list[Owned]]  # pieces that are stepped together, and how
+# pieces that are stepped together, and how
+Batch = tuple[Rule | LineRule, Manifold, list[Owned]]
 
 
 class _Again(NamedTuple):
@@ -66,7 +67,7 @@ class Replay:
 
     def take(
         self, parameters: Sequence[Tensor], state: dict[Any, Any],
-        rule_of: Callable[[list[Piece]], Rule],
+        rule_of: Callable[[list[Piece]], Rule | LineRule | None],
     ) -> list[Piece] | None:  # fmt: skip
         """Take the step and return the pieces on R^n; None, with nothing done, if it is another.
 
@@ -89,12 +90,17 @@ class Replay:
         increment_version(self.written)
         return [self._flat_piece(piece, gradients[k], self.points[k]) for k, piece in self.flat]
 
-    def _run(self, rule_of: Callable[[list[Piece]], Rule], addresses: list[int]) -> bool:
+    def _run(
+        self, rule_of: Callable[[list[Piece]], Rule | LineRule | None], addresses: list[int]
+    ) -> bool:
         """Run the kernels; return False, having run none, where the rules are other ones."""
         numbers = []
         for batch in self.batches:
             manifold, x = batch.manifold, batch.first.x
-            rule = rule_of([batch.first]).on(manifold)
+            found = rule_of([batch.first])
+            if found is None:
+                return False
+            rule = found.on(manifold)
             shared = rule.shared(manifold, x)
             if rule.recipe(manifold, x.dtype) != batch.recipe or not all(map(_is_one, shared)):
                 return False
@@ -103,7 +109,7 @@ class Replay:
             batch.call.shared.copy_(torch.tensor(given, dtype=torch.float64))
             owned = zip(batch.owners, batch.offsets, strict=True)
             batch.call.move(0, array("q", [addresses[k] + offset for k, offset in owned]))
-            batch.call.run()
+        run_together([batch.call for batch in self.batches])
         return True
 
     def _gradients(self, parameters: Sequence[Tensor], state: Any) -> list[Tensor] | None:

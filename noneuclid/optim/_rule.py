@@ -70,8 +70,8 @@ class Rule:
             bounded = bool(torch.isfinite(manifold.injectivity_radius))
         return replace(self, decay=0.0) if bounded else self
 
-    def take(self, manifold: Manifold, pieces: Sequence[Piece]) -> None:
-        """Move the points of pieces that live on the same manifold, and their state, in place."""
+    def take(self, manifold: Manifold, pieces: Sequence[Piece]) -> bool:
+        """Move the points of pieces on the same manifold, and their state, in place: always."""
         rule, x = self.on(manifold), pieces[0].x
         update(
             partial(_step, manifold, rule, x.dtype),
@@ -83,6 +83,7 @@ class Rule:
             skip=manifold.derived_columns,
             axes=len(manifold.point_shape),
         )
+        return True
 
     def repeatable(self, manifold: Manifold, pieces: Sequence[Piece]) -> Call | None:
         """Return the kernel call by which `take` does it, None if it does without."""

@@ -1,5 +1,6 @@
 """Riemannian Adam and AMSGrad."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -8,8 +9,9 @@ from torch.optim.adam import adam
 from torch.optim.optimizer import ParamsT
 
 from noneuclid.manifolds import Manifold
-from noneuclid.numerics import combination
+from noneuclid.numerics import Lines, combination
 from noneuclid.optim._base import RiemannianOptimizer
+from noneuclid.optim._lines import LineRule
 from noneuclid.optim._pieces import Piece, steps_before
 from noneuclid.optim._rule import Rule
 from noneuclid.optim._step import TangentSpace
@@ -100,6 +102,9 @@ class RiemannianAdam(RiemannianOptimizer, torch.optim.Adam):
     def _rule(self, group: dict[str, Any], pieces: list[Piece]) -> Rule:
         return rule(group, self._count(group, pieces))
 
+    def _line_rule(self, group: dict[str, Any], pieces: list[Piece]) -> LineRule | None:
+        return line_rule(group, self._count(group, pieces))
+
 
 def state_names(group: dict[str, Any]) -> tuple[str, ...]:
     """Return the names of Adam's state: a tangent vector, then numbers."""
@@ -127,6 +132,47 @@ def rule(group: dict[str, Any], step: Any) -> Rule:
         decays_spheres=group.get("decays_spheres", False),
         maximize=group["maximize"],
     )
+
+
+_LINES = Lines(
+    ("g",),
+    ("m", "v", "x"),
+    ("sign", "decay", "stay", "take1", "beta2", "take2", "size", "rate", "eps"),
+    """
+    const float u = fmaf(decay, x, sign * g);
+    m = take1 < 0.5f ? fmaf(take1, u - m, m) : fmaf(take1 - 1, u - m, u);
+    v = fmaf(take2 * u, u, beta2 * v);
+    x = stay * x - size * m / (sqrtf(v) / rate + eps);
+    """,
+)
+_LINES_AMSGRAD = replace(
+    _LINES,
+    writes=("m", "v", "most", "x"),
+    code=_LINES.code.replace("sqrtf(v)", "sqrtf(most)").replace(
+        "    x = ", "    most = v > most || v != v ? v : most;\n    x = "
+    ),
+)
+
+
+def line_rule(group: dict[str, Any], step: Any) -> LineRule | None:
+    """Return Adam's rule on lines; None where a setting is a tensor."""
+    (beta1, beta2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
+    if any(isinstance(number, Tensor) for number in (beta1, beta2, lr, decay, step)):
+        return None
+    is_decoupled = group["decoupled_weight_decay"]
+    settings = (
+        -1.0 if group["maximize"] else 1.0,
+        0.0 if is_decoupled else decay,
+        1 - lr * decay if is_decoupled else 1.0,
+        1 - beta1,
+        beta2,
+        1 - beta2,
+        lr / (1 - beta1**step),
+        (1 - beta2**step) ** 0.5,
+        group["eps"],
+    )
+    lines = _LINES_AMSGRAD if group["amsgrad"] else _LINES
+    return LineRule(lines, settings, state_names(group))
 
 
 def step_plain(optimizer: Any, group: dict[str, Any], parameters: list[Tensor]) -> None:

@@ -1,5 +1,6 @@
 """Riemannian stochastic gradient descent, with momentum."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -8,8 +9,9 @@ from torch.optim.optimizer import ParamsT
 from torch.optim.sgd import sgd
 
 from noneuclid.manifolds import Manifold
-from noneuclid.numerics import combination
+from noneuclid.numerics import Lines, combination
 from noneuclid.optim._base import RiemannianOptimizer
+from noneuclid.optim._lines import LineRule
 from noneuclid.optim._pieces import Piece
 from noneuclid.optim._rule import Rule
 from noneuclid.optim._step import TangentSpace
@@ -139,6 +141,47 @@ class RiemannianSGD(RiemannianOptimizer, torch.optim.SGD):
             decays_spheres=group["decays_spheres"],
             maximize=group["maximize"],
         )
+
+    def _line_rule(self, group: dict[str, Any], pieces: list[Piece]) -> LineRule | None:
+        names = self._state_names(group, pieces[0].manifold)
+        lr, decay, momentum = group["lr"], group["weight_decay"], group["momentum"]
+        is_new = bool(names) and pieces[0].is_first  # torch makes the first momentum
+        if is_new or isinstance(lr, Tensor) or isinstance(decay, Tensor):
+            return None
+        settings = (-1.0 if group["maximize"] else 1.0, decay, -lr)
+        if not names:
+            return LineRule(_LINES, settings)
+        lines = _LINES_AHEAD if group["nesterov"] else _LINES_MOMENTUM
+        return LineRule(lines, (*settings, momentum, 1 - group["dampening"]), names)
+
+
+_LINES = Lines(
+    ("g",),
+    ("x",),
+    ("sign", "decay", "rate"),
+    """
+    const float u = fmaf(decay, x, sign * g);
+    x = fmaf(rate, u, x);
+    """,
+)
+_LINES_MOMENTUM = Lines(
+    ("g",),
+    ("b", "x"),
+    ("sign", "decay", "rate", "keep", "take"),
+    """
+    const float u = fmaf(decay, x, sign * g);
+    b = fmaf(take, u, keep * b);
+    x = fmaf(rate, b, x);
+    """,
+)
+_LINES_AHEAD = replace(
+    _LINES_MOMENTUM,
+    code="""
+    const float u = fmaf(decay, x, sign * g);
+    b = fmaf(take, u, keep * b);
+    x = fmaf(rate, fmaf(keep, b, u), x);
+    """,
+)
 
 
 def _plain(space: TangentSpace, settings: list[Tensor], u: Tensor) -> tuple[Tensor, ...]:

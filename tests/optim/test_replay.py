@@ -123,6 +123,11 @@ def transposes_a_gradient(optimizer: Any, given: list[Any], number: int) -> None
     given[0].grad = given[0].grad.T.contiguous().T
 
 
+def transposes_one_gradient(optimizer: Any, given: list[Any], number: int) -> None:
+    if number == 3:
+        transposes_a_gradient(optimizer, given, number)
+
+
 def changes_the_rate(optimizer: Any, given: list[Any], number: int) -> None:
     optimizer.param_groups[0]["lr"] = 0.05 / (1 + number)
 
@@ -135,6 +140,7 @@ CHANGES = {  # the steps from the third on: whether they are taken again
     loads: [True, True, True],  # nothing is kept then
     counts_one_apart: [True, False, True, True],
     transposes_a_gradient: [],
+    transposes_one_gradient: [True, False, True],  # nothing is kept of that step
     changes_the_rate: [True] * 4,
 }
 
@@ -148,9 +154,21 @@ def test_what_changes_goes_the_long_way(change: Any, taken: list[bool]) -> None:
         assert torch.equal(a, b)
 
 
-def test_gradients_are_not_held() -> None:
+def test_a_parameter_that_shrinks_by_itself_is_refused() -> None:
     given, optimizer = start("adam")
-    for _ in range(4):
+    for _ in range(3):
+        for parameter in given:
+            parameter.grad = torch.randn_like(parameter)
+        optimizer.step()
+    given[0].data = given[0].data[:2]
+    with pytest.raises(RuntimeError, match="state"):
+        optimizer.step()
+
+
+@pytest.mark.parametrize("steps", [2, 4])  # that are kept, and that are taken again
+def test_gradients_are_not_held(steps: int) -> None:
+    given, optimizer = start("adam")
+    for _ in range(steps):
         for parameter in given:
             parameter.grad = torch.randn_like(parameter)
         optimizer.step()

@@ -6,12 +6,20 @@ alone: the same results to the last digits of their dtype, in more time.
 
 from noneuclid.numerics.native.call import kernels_of
 from noneuclid.numerics.native.graph import name_of, row_formula
-from noneuclid.numerics.native.overwrite import Call, overwrite_rows, overwriting, overwriting_name
+from noneuclid.numerics.native.lines import Lines
+from noneuclid.numerics.native.overwrite import (
+    Call,
+    overwrite_rows,
+    overwriting,
+    overwriting_name,
+    run_together,
+)
 from noneuclid.numerics.native.trace import Joined, Rounded, Scalar
 
 __all__ = [
     "Call",
     "Joined",
+    "Lines",
     "Rounded",
     "Scalar",
     "kernels_of",
@@ -20,4 +28,5 @@ __all__ = [
     "overwriting",
     "overwriting_name",
     "row_formula",
+    "run_together",
 ]

@@ -4,6 +4,10 @@ Binaries are kept in $XDG_CACHE_HOME/noneuclid (~/.cache/noneuclid), under a nam
 source, the compiler and the processor; each is written aside and renamed, so that processes which
 start together do not disturb each other. Beyond 1024 of them (20 kB each) the one that was used
 longest ago goes. Without such a folder every process compiles its own.
+
+A kernel that does not build may build later: compilers are killed where memory is short, and disks
+are full for a while. So it is tried again at once, and then after a pause in which everything runs
+in torch alone; where it goes on failing, pauses double.
 """
 
 import contextlib
@@ -17,6 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +33,34 @@ _FLAGS = (
 )  # fmt: skip
 _PATIENCE = 120.0  # seconds
 _CAPACITY = 1024  # binaries
+_PAUSE = 30.0  # seconds after the first failure
 
 _log = logging.getLogger(__name__)
+
+
+class NotBuiltError(Exception):
+    """There is no kernel now: no compiler, or one that failed. It is no property of a formula."""
+
+
+class _Failures:
+    """How often kernels did not build, and until when none is tried."""
+
+    count, until = 0, 0.0
+
+    def note(self, error: Exception) -> None:
+        """Begin a pause, twice as long as the last one; say so the first time."""
+        if not self.count:
+            _log.warning("a native kernel did not build, computing in torch alone: %s", error)
+        self.until = time.monotonic() + _PAUSE * 2.0 ** min(self.count, 10)
+        self.count += 1
+
+
+_failures = _Failures()
+
+
+def may_build() -> bool:
+    """Tell whether a kernel may be built now; those that are there serve in a pause, too."""
+    return compiler() is not None and not (_failures.count and time.monotonic() < _failures.until)
 
 
 @functools.cache
@@ -43,25 +74,26 @@ def compiler() -> str | None:
 
 def loaded(
     source: str, names: tuple[str, ...] = ("kernel",), *, contracts: bool = False
-) -> list[Any] | None:
-    """Return functions of compiled C code, or None where it does not build.
+) -> list[Any]:
+    """Return functions of compiled C code.
 
     Args:
         source: C code.
         names: functions with the arguments (table, scratch, begin, end), see `threads.py`.
         contracts: whether a product and a sum may be rounded together where the machine can.
+
+    Raises:
+        NotBuiltError: there is no compiler, it failed, or it has failed a moment ago.
     """
     chosen = compiler()
-    if chosen is None:
-        return None
+    if chosen is None or not may_build():
+        raise NotBuiltError("no C compiler now")
     try:
-        library = _library(source, chosen, _flags(contracts))
+        library = _tried_twice(source, chosen, _flags(contracts))
         functions = [getattr(library, name) for name in names]
     except (OSError, subprocess.SubprocessError, AttributeError) as error:
-        _log.warning("a native kernel did not build, computing in torch alone: %s", error)
-        compiler.cache_clear()
-        os.environ["NONEUCLID_NATIVE"] = "0"  # once is enough: the next would fail alike
-        return None
+        _failures.note(error)
+        raise NotBuiltError(str(error)) from error
     address, number = ctypes.c_void_p, ctypes.c_int64
     for function in functions:
         function.argtypes, function.restype = [address, address, number, number], None
@@ -70,6 +102,12 @@ def loaded(
 
 def _flags(contracts: bool) -> tuple[str, ...]:
     return (*_FLAGS, f"-ffp-contract={'fast' if contracts else 'off'}")
+
+
+def _tried_twice(source: str, chosen: str, flags: tuple[str, ...]) -> ctypes.CDLL:
+    with contextlib.suppress(OSError):  # a compiler that ran out of patience is no such error
+        return _library(source, chosen, flags)
+    return _library(source, chosen, flags)
 
 
 def _library(source: str, chosen: str, flags: tuple[str, ...]) -> ctypes.CDLL:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from noneuclid.numerics.native.build import compiler, loaded
+from noneuclid.numerics.native.build import NotBuiltError, compiler, loaded, may_build
 from noneuclid.numerics.native.derivative import Derivative, Result
 from noneuclid.numerics.native.emit import Source, source
 from noneuclid.numerics.native.plan import Written
@@ -91,12 +91,27 @@ class Kernels:
             for x, given, each in zip(tensors, self.dtypes, stored, strict=True)
             if each
         ]
-        self._derivative(stored)(batch, rows, scalars, outs, self.skip)
+        try:
+            kernel = self._derivative(stored)
+        except NotBuiltError:
+            return self._gradients_in_torch(tensors, needs, g)
+        kernel(batch, rows, scalars, outs, self.skip)
         found = iter(outs)
         return [
             next(found).sum_to_size(x.shape).to(x.dtype) if need else None
             for x, need in zip(tensors, needs, strict=True)
         ]
+
+    def _gradients_in_torch(
+        self, tensors: Sequence[Tensor], needs: tuple[bool, ...], g: Tensor
+    ) -> list[Tensor | None]:
+        inputs = [x.detach().requires_grad_(need) for x, need in zip(tensors, needs, strict=True)]
+        wanted = [x for x in inputs if x.requires_grad]
+        with torch.enable_grad():
+            pairs = zip(inputs, self.dtypes, strict=True)
+            given = [x if dtype is None else x[..., self.skip :] for x, dtype in pairs]
+            found = iter(torch.autograd.grad(self.formula(*given), wanted, g, allow_unused=True))
+        return [next(found) if need else None for need in needs]
 
     def _sorted(self, tensors: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         pairs = list(zip(self.dtypes, tensors, strict=True))
@@ -160,10 +175,7 @@ class _Kernel:
 
     def __init__(self, made: Source) -> None:
         self.made = made
-        functions = loaded(made.code)
-        if functions is None:
-            raise UntraceableError("no C compiler")
-        self.function = functions[0]
+        (self.function,) = loaded(made.code)
 
     def __call__(
         self, batch: "_Batch", rows: Sequence[Tensor], scalars: Sequence[Tensor],
@@ -264,8 +276,13 @@ def kernels_of(
     if compiler() is None:
         return None
     if (key, dtypes, skip) not in _made:
+        if not may_build():
+            return None
         try:
             _made[key, dtypes, skip] = Kernels(formula, dtypes, skip)
+        except NotBuiltError as reason:  # of this moment, not of the formula
+            _log.info("%s stays in torch for now: %s", key, reason)
+            return None
         except (UntraceableError, TypeError, AttributeError) as reason:  # what stand-ins lack
             _log.info("%s stays in torch: %s", key, reason)
             _made[key, dtypes, skip] = None

@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
-from noneuclid.numerics.native.build import compiler, loaded
-from noneuclid.numerics.native.emit import source
+from noneuclid.numerics.native.build import NotBuiltError, compiler, loaded, may_build
+from noneuclid.numerics.native.emit import Source, source
+from noneuclid.numerics.native.lines import Lines
 from noneuclid.numerics.native.plan import Written
 from noneuclid.numerics.native.threads import in_threads, spans_of
 from noneuclid.numerics.native.trace import Filled, Joined, Trace, UntraceableError
 
 _BLOCK = 32  # rows; BLOCK of prelude.h
+_TURN = 2**15  # numbers of a tensor that, with the others, stay in the cache between two kernels
 _MANY = """
 void kernels(const int64_t *const tables, char *const scratch, int64_t begin, int64_t end) {{
     for (const int64_t *t = tables + begin * {length}; t < tables + end * {length}; t += {length})
@@ -31,7 +33,8 @@ class Overwriting:
     """The kernel of a formula (*shared, *tensors) -> new values of the last of the tensors.
 
     Args:
-        formula: of row scalars and rows; a tensor with `columns` true is seen as a row scalar.
+        formula: of row scalars and rows; a tensor with `columns` true is seen as a row scalar. Or
+            `Lines`, a formula of single numbers.
         shared: how many scalars are the same for all rows.
         dtypes: of the tensors.
         columns: which tensors hold the same number in every column of a row.
@@ -39,31 +42,18 @@ class Overwriting:
     """
 
     def __init__(
-        self, formula: Callable[..., Any], shared: int, dtypes: tuple[torch.dtype, ...],
+        self, formula: Callable[..., Any] | Lines, shared: int, dtypes: tuple[torch.dtype, ...],
         columns: tuple[bool, ...], skip: int,
     ) -> None:  # fmt: skip
-        trace = Trace()
-        scalars = [trace.parameter() for _ in range(shared)]
-        given: list[Any] = []
-        for dtype, is_column in zip(dtypes, columns, strict=True):
-            rows = trace.operand(dtype)
-            if is_column:
-                given.append(trace.entry(rows, -skip))
-            else:
-                given.append(Joined(trace.entry(rows, -1), rows) if skip else rows)
-        results = formula(*scalars, *given)
-        self.skip, self.targets = skip, range(len(dtypes) - len(results), len(dtypes))
-        written: list[Written] = [
-            Filled(result, dtypes[k], skip) if columns[k] else result
-            for k, result in zip(self.targets, results, strict=True)
-        ]
-        made = source(trace, written, self.targets)
+        if isinstance(formula, Lines):
+            made, results = formula.source(dtypes), len(formula.writes)
+        else:
+            made, results = _traced(formula, shared, dtypes, columns, skip)
+        self.skip, self.targets = skip, range(len(dtypes) - results, len(dtypes))
         self.operands, self.parameters, self.scratch = made.operands, made.parameters, made.scratch
         self.offsets = [skip * dtype.itemsize for dtype in dtypes]
-        length = 2 + 3 * (len(made.operands) + len(made.parameters)) + 2 * len(results)
+        length = 2 + 3 * (len(made.operands) + len(made.parameters)) + 2 * results
         functions = loaded(made.code + _MANY.format(length=length), ("kernel", "kernels"))
-        if functions is None:
-            raise UntraceableError("no C compiler")
         self.kernel, self.kernels = functions
         identity = repr((made.code, dtypes, columns, skip))
         self.name = hashlib.sha256(identity.encode()).hexdigest()[:32]
@@ -98,6 +88,29 @@ class Overwriting:
         first = len(pieces[0]) - len(self.targets)
         call.alive = [piece[first:] for piece in pieces]
         return call
+
+
+def _traced(
+    formula: Callable[..., Any], shared: int, dtypes: tuple[torch.dtype, ...],
+    columns: tuple[bool, ...], skip: int,
+) -> tuple[Source, int]:  # fmt: skip
+    """Return the source of a formula's kernel, and how many of the tensors it overwrites."""
+    trace = Trace()
+    scalars = [trace.parameter() for _ in range(shared)]
+    given: list[Any] = []
+    for dtype, is_column in zip(dtypes, columns, strict=True):
+        rows = trace.operand(dtype)
+        if is_column:
+            given.append(trace.entry(rows, -skip))
+        else:
+            given.append(Joined(trace.entry(rows, -1), rows) if skip else rows)
+    results = formula(*scalars, *given)
+    targets = range(len(dtypes) - len(results), len(dtypes))
+    written: list[Written] = [
+        Filled(result, dtypes[k], skip) if columns[k] else result
+        for k, result in zip(targets, results, strict=True)
+    ]
+    return source(trace, written, targets), len(results)
 
 
 class Call:
@@ -140,17 +153,49 @@ class Call:
             moved = array.array("q", [a + offset for a in addresses]) if offset else addresses
             self.tables[2 + 3 * self.overwriting.operands.index(k) :: self.length] = moved
 
+    @property
+    def scratch(self) -> int:
+        """How many float64 the kernel needs to work."""
+        return self.overwriting.scratch * _BLOCK * (self.width + 8)
+
+    @property
+    def work(self) -> int:
+        """How many numbers each tensor has, over all pieces."""
+        return sum(self.counts) * self.width
+
     def run(self) -> None:
         """Overwrite; versions of tensors are the caller's to increment."""
-        scratch = self.overwriting.scratch * _BLOCK * (self.width + 8)
-        work = sum(self.counts) * self.width
         if len(self.counts) == 1:
-            function, spans = self.overwriting.kernel, spans_of(self.counts[0], _BLOCK, work)
+            function, spans = self.overwriting.kernel, spans_of(self.counts[0], _BLOCK, self.work)
         else:
-            function, spans = self.overwriting.kernels, spans_of(len(self.counts), 1, work)
-        in_threads(
-            function, [(self.tables, *s) for s in spans], scratch, alive=(self.alive, self.shared)
-        )
+            function, spans = self.overwriting.kernels, spans_of(len(self.counts), 1, self.work)
+        calls = [(self.tables, *span) for span in spans]
+        in_threads(function, calls, self.scratch, alive=(self.alive, self.shared))
+
+
+def run_together(calls: Sequence[Call]) -> None:
+    """Run calls, those on columns of the same rows in turns: memory is then read once for all.
+
+    As with `Call.run`, versions of tensors are the caller's to increment.
+    """
+    (count, *others), stride = calls[0].counts, calls[0].tables[4]
+    turn = max(1, _TURN // max(1, stride * _BLOCK)) * _BLOCK
+    if len(calls) == 1 or others or count <= turn or any(c.counts != [count] for c in calls):
+        for call in calls:
+            call.run()
+        return
+    kernels = [(call.overwriting.kernel, call.tables.buffer_info()[0]) for call in calls]
+
+    def function(_: int, scratch: int, begin: int, end: int) -> None:
+        for start in range(begin, end, turn):
+            for kernel, table in kernels:
+                kernel(table, scratch, start, min(start + turn, end))
+
+    spans = spans_of(count, _BLOCK, sum(call.work for call in calls))
+    in_threads(
+        function, [(calls[0].tables, *span) for span in spans],
+        max(call.scratch for call in calls), alive=[(call.alive, call.shared) for call in calls],
+    )  # fmt: skip
 
 
 def _with_one_stride(x: Tensor) -> tuple[Tensor, int]:
@@ -182,13 +227,15 @@ def overwriting(
         return None
     key = (recipe, shared, dtypes, columns, skip)
     if key not in _made:
+        if not may_build():
+            return None
         function, *constants = recipe
         try:
             _made[key] = Overwriting(function(*constants), shared, dtypes, columns, skip)
         except UntraceableError as reason:
             _log.info("%s stays in torch: %s", recipe, reason)
             _made[key] = None
-        except (TypeError, AttributeError) as reason:
+        except (NotBuiltError, TypeError, AttributeError) as reason:
             # What stand-ins lack, or what goes on around this step: the next one may have a kernel.
             _log.info("%s stays in torch for now: %s", recipe, reason)
             return None

@@ -1,6 +1,7 @@
 """Hand-written C for tiles of rows: built for one dtype of results, called on spans of rows."""
 
 import array
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from noneuclid.numerics.arc import SLOPE
-from noneuclid.numerics.native.build import compiler, loaded
+from noneuclid.numerics.native.build import NotBuiltError, compiler, loaded, may_build
 from noneuclid.numerics.native.emit import PRELUDE
 from noneuclid.numerics.native.threads import in_threads
 from noneuclid.numerics.precision import largest_norm
@@ -35,12 +36,8 @@ class Tiles:
         code = head + PRELUDE + "".join(texts)
         self._functions = loaded(code, (*names, "scratch_of"), contracts=True)
 
-    def __bool__(self) -> bool:
-        return self._functions is not None
-
     def __call__(self, which: int, calls: Sequence[Call]) -> None:
         """Call one of the functions on spans, all of which need the same scratch."""
-        assert self._functions is not None
         if calls:
             answer = array.array("q", (0,))
             self._functions[-1](calls[0][0].buffer_info()[0], answer.buffer_info()[0], 0, 0)
@@ -52,13 +49,14 @@ def _numbers(values: Sequence[float]) -> str:
 
 
 def tiles_of(files: tuple[str, ...], names: tuple[str, ...], dtype: torch.dtype) -> Tiles | None:
-    """Return functions of files for results of `dtype`; None without a compiler or that dtype."""
+    """Return functions of files for results of `dtype`; None if not built, or of others."""
     if dtype not in (torch.float32, torch.float64) or compiler() is None:
         return None
     key = (files, dtype)
-    if key not in _made:
-        _made[key] = Tiles(files, names, dtype)
-    return _made[key] or None
+    if key not in _made and may_build():
+        with contextlib.suppress(NotBuiltError):  # perhaps later
+            _made[key] = Tiles(files, names, dtype)
+    return _made.get(key)
 
 
 _made: dict[tuple[tuple[str, ...], torch.dtype], Tiles] = {}

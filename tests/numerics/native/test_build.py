@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
 
-from noneuclid.numerics.native import build
+from noneuclid.numerics import compute, formula, rows
+from noneuclid.numerics.native import build, call, overwrite, tiles
 
 CODE = """
 import logging, torch
@@ -141,3 +143,92 @@ def test_a_full_cache_loses_what_was_used_longest_ago(cache, monkeypatch):
     assert made[0] in left
     assert made[1] not in left
     assert made[2] in left
+
+
+# -- what did not build may build later ------------------------------------------------------------
+
+
+@pytest.fixture
+def dying(cache, monkeypatch):
+    """Return a function that makes the compiler die the next few times; it returns all calls."""
+    calls, run = [], subprocess.run
+    monkeypatch.setattr(build, "_failures", build._Failures())
+
+    def die(times):
+        calls.clear()
+
+        def compile(command, **options):
+            calls.append(command)
+            is_dying = len(calls) <= times
+            return run(["sh", "-c", "kill -9 $$"] if is_dying else command, **options)
+
+        monkeypatch.setattr(build.subprocess, "run", compile)
+        return calls
+
+    return die
+
+
+def doubled(x):
+    (X,) = rows(x)
+    return (2.0 * X).to(x.dtype)
+
+
+SINGLE = (torch.float32,)
+MAKERS = {
+    "formula": lambda: call.kernels_of(doubled, "doubled", SINGLE),
+    "update": lambda: overwrite.overwriting(
+        (lambda: lambda x: (doubled(x),),), 0, SINGLE, (False,), 0
+    ),
+    "tiles": lambda: tiles.tiles_of(("far_pairs.c",), ("far_pairs",), torch.float32),
+}
+
+
+def test_a_compiler_that_is_killed_once_is_asked_again(dying, caplog):
+    calls = dying(times=1)
+    assert build.loaded(kernel(0))
+    assert len(calls) == 2
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_nothing_is_without_a_kernel_for_good(make, dying, monkeypatch, caplog):
+    for module in (call, overwrite, tiles):
+        monkeypatch.setattr(module, "_made", {})
+    now = [0.0]
+    monkeypatch.setattr(build.time, "monotonic", lambda: now[0])
+    calls = dying(times=4)
+    assert make() is None
+    assert make() is None
+    assert len(calls) == 2  # none in the pause
+    now[0] = 31.0
+    assert make() is None
+    now[0] = 90.0  # this pause is twice as long
+    assert make() is None
+    assert len(calls) == 4
+    now[0] = 92.0
+    assert make() is not None
+    assert len(caplog.records) == 1
+    assert os.environ.get("NONEUCLID_NATIVE") != "0"
+
+
+def test_in_a_pause_kernels_that_are_there_serve(dying, monkeypatch):
+    monkeypatch.setattr(call, "_made", {})
+    dying(times=0)
+    kernels = MAKERS["formula"]()
+    dying(times=2)
+    with pytest.raises(build.NotBuiltError):
+        build.loaded(kernel(0))
+    assert not build.may_build()
+    assert MAKERS["formula"]() is kernels is not None
+
+
+def test_a_derivative_that_does_not_build_is_taken_in_torch(dying, monkeypatch):
+    monkeypatch.setattr(call, "_made", {})
+    monkeypatch.setattr(formula, "SMALLEST", 0)
+    dying(times=0)
+    x = torch.randn(5, 3, requires_grad=True)
+    y = compute(doubled, (), (x,))
+    calls = dying(times=2)
+    y.sum().backward()
+    assert len(calls) == 2
+    assert torch.equal(x.grad, torch.full_like(x, 2.0))

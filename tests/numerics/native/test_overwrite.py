@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from noneuclid.numerics import combination, dots, formula, joined, rows, update
-from noneuclid.numerics.native import Joined
+from noneuclid.numerics.native import Joined, overwriting, run_together
 
 SETTINGS = torch.tensor([0.3, 0.8], dtype=torch.float64)
 COLUMNS = (False, False, True, False)
@@ -171,3 +171,18 @@ def test_small_updates_and_those_without_a_key_stay_in_torch(monkeypatch):
     assert not made_kernels
     update(step, (same, step), SETTINGS, made((3, 3), torch.float32, 2), COLUMNS, reads=1)  # 18
     assert len(made_kernels) == 1
+
+
+@pytest.mark.parametrize("count", [40, 9000])  # in one turn, and in several
+@pytest.mark.parametrize("number", [1, 2])
+def test_calls_together_are_the_calls_one_by_one(count, number, native, threads):
+    wide = [torch.randn(count, 12) for _ in range(4)]
+    wide[2] = wide[2][:, :1].abs().expand(count, 12).clone()
+    alone = [x.clone() for x in wide]
+    kernel = overwriting((same, step), 2, (torch.float32,) * 4, COLUMNS, 0)
+    for start in (0, 5):
+        kernel(SETTINGS, [[x[:, start : start + 5] for x in alone]])
+    threads(number)
+    pieces = [[x[:, start : start + 5] for x in wide] for start in (0, 5)]
+    run_together([kernel.call_on(SETTINGS, [piece]) for piece in pieces])
+    assert all(map(torch.equal, wide, alone))
