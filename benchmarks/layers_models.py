@@ -121,6 +121,33 @@ def encoder_pair(kind: Any) -> Pair:
     )
 
 
+def encoder_preset_pair(preset: str, kind: Any) -> Pair:
+    """Return a preset of the encoder; the twin has its width, depth and heads on R^n."""
+
+    def curved() -> HyperbolicTransformer:
+        return HyperbolicTransformer("H", preset=preset, attention=kind)
+
+    def flat() -> nn.Module:
+        model = HyperbolicTransformer("H", preset=preset, attention=kind, device="meta")
+        sizes = {"layers": model.sizes.layers, "heads": model.sizes.heads}
+        ratio = model.sizes.ffn_ratio
+        return twins.PreNorm(
+            EuclideanTransformer(7, 2, dim=model.manifold_in.dim, ffn_ratio=ratio, **sizes).blocks
+        )
+
+    def width() -> int:
+        return HyperbolicTransformer(
+            "H", preset=preset, attention=kind, device="meta"
+        ).manifold_in.dim
+
+    return Pair(
+        curved,
+        flat,
+        lambda: (points(f"H{width()}", JETS, PARTICLES),),
+        lambda: (torch.randn(JETS, PARTICLES, width()),),
+    )
+
+
 def model_pairs() -> dict[str, Pair]:
     """Return every preset of every model, and the blocks of one, by `name | space`."""
     found = {}
@@ -139,4 +166,7 @@ def model_pairs() -> dict[str, Pair]:
             found[f"PMMLP {budget} | {signature}"] = mlp_pair(signature, budget)
     for kind in ("softmax", "linear"):
         found[f"HyperbolicTransformer {kind} | H"] = encoder_pair(kind)
+        for preset in PRESETS:
+            name = f"HyperbolicTransformer {kind} {preset} | H"
+            found[name] = encoder_preset_pair(preset, kind)
     return found

@@ -23,7 +23,8 @@ aside.
   block, and the whole block, with the same pair bias as the block of the `EuclideanTransformer`
   of the preset.
 - Models: {JETS} jets of up to {PARTICLES} particles; the twin has the same number of parameters.
-  `HyperbolicTransformer` has scores by distances or a kernel, its twin by inner products."""
+  `HyperbolicTransformer` has scores by distances or a kernel, its twin by inner products; that of
+  a preset has the width, depth and heads of the preset."""
 WHY = {
     "Linear": "the exact logarithm and translation of every row, beside one product of matrices.",
     "MultiheadAttention": "ambient coordinates of all values and directions of all sums.",

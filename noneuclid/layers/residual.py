@@ -105,11 +105,15 @@ class ResidualSum(nn.Module):
         c, d = to_normal(self.manifold, x), to_normal(self.manifold, y)
         return from_normal(self.manifold, self.tangent(c, d))
 
-    def tangent(self, c: Tensor, d: Tensor) -> Tensor:
-        """Return it in normal coordinates: (*, dim), (*, dim) -> (*, dim)."""
+    def tangent(self, c: Tensor, d: Tensor | Sequence[Tensor]) -> Tensor:
+        """Return it in normal coordinates: (*, dim), (*, dim) -> (*, dim).
+
+        `d` may come as the coordinates of each factor, which then need not be put together.
+        """
         weights = self.log_weight.exp().split(1)
         factors = factors_of(self.manifold)
-        parts = list(zip(factors, c.split(self.dims, -1), d.split(self.dims, -1), strict=True))
+        added = d.split(self.dims, -1) if isinstance(d, Tensor) else d
+        parts = list(zip(factors, c.split(self.dims, -1), added, strict=True))
         if self.kind == "mobius":
             sums = [translate(*part, weight) for part, weight in zip(parts, weights, strict=True)]
         else:

@@ -17,8 +17,11 @@ from noneuclid.layers import (
 )
 from noneuclid.layers._masking import coordinates_only, points_only
 from noneuclid.manifolds import HomogeneousManifold, Product
+from noneuclid.manifolds import manifold as read_manifold
 from noneuclid.manifolds.product import factors_of
+from noneuclid.models._budget import count_parameters
 from noneuclid.models._checks import check_sizes
+from noneuclid.models._encoder_sizes import EncoderSizes, encoder_sizes, fit_encoder
 from noneuclid.models._reset import reset_children
 
 Kind = Literal["softmax", "linear"]
@@ -38,10 +41,15 @@ class HyperbolicTransformer(TangentLayer):
 
     Args:
         manifold: where points live: `Lorentz`, a ball, any other space of constant curvature, or a
-            product, on whose factors the blocks act one by one.
-        layers: L.
-        heads: of every attention; it divides the dimension.
-        ffn_ratio: hidden dimension of the feed-forward maps over the dimension.
+            product, on whose factors the blocks act one by one. Or a signature, such as "H16";
+            where a preset or a budget sets the widths, one without them, such as "H" or "H* x S".
+        preset: "1k", "5k", "25k", "250k", "1M", "2M": a budget of parameters, met within 2 %.
+        parameters: a budget in place of the preset's own.
+        layers: L; by default the preset's, else 2.
+        heads: of every attention; it divides the dimension. By default the preset's, else 4.
+        ffn_ratio: hidden dimension of the feed-forward maps over the dimension, factor by factor;
+            by default the preset's, else 4. A budget sets it but for the last few per cent.
+        hidden: the hidden dimension itself.
         attention: "softmax" or "linear".
         positions: whether a point's place in the sequence turns it (`HopePosition`); without it a
             sequence is a set.
@@ -51,8 +59,9 @@ class HyperbolicTransformer(TangentLayer):
     Shapes: (B, n, S), mask (B, n) bool, True where a point is -> (B, n, S).
 
     Raises:
-        ValueError: a size below 1, an unknown attention, dropout without weights, heads that
-            do not divide the dimension.
+        ValueError: a size below 1, an unknown attention or preset, dropout without weights, heads
+            that do not divide the dimension; a budget together with widths, or one that no widths
+            meet.
 
     Initial values: the residuals have gain (2 L)^-1/2, so that points stay near the radius at which
     they come in.
@@ -66,30 +75,57 @@ class HyperbolicTransformer(TangentLayer):
 
     def __init__(  # noqa: PLR0913 - sizes of a model, all but one by keyword
         self,
-        manifold: HomogeneousManifold,
+        manifold: HomogeneousManifold | str,
         *,
-        layers: int = 2,
-        heads: int = 4,
-        ffn_ratio: int = 4,
+        preset: str | None = None,
+        parameters: int | None = None,
+        layers: int | None = None,
+        heads: int | None = None,
+        ffn_ratio: int | None = None,
+        hidden: int | None = None,
         attention: Kind = "softmax",
         positions: bool = False,
         dropout: float = 0.0,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(manifold, manifold)
-        check_sizes(layers=layers, heads=heads, ffn_ratio=ffn_ratio)
         if attention not in ("softmax", "linear"):
             raise ValueError(f'attention must be "softmax" or "linear", got {attention!r}')
         if attention == "linear" and dropout:
             raise ValueError("linear attention forms no weights that dropout could leave out")
+        budget, sizes = encoder_sizes(preset, layers=layers, heads=heads, ffn_ratio=ffn_ratio)
+        check_sizes(hidden=hidden, parameters=parameters)
+        budget = parameters or budget
+        dim = None
+        if budget is not None:
+            if not isinstance(manifold, str) or hidden is not None:
+                raise ValueError(
+                    "a preset or a budget sets the widths: give a signature that leaves them out,"
+                    f' such as "H" or "H* x S", and no hidden, got {manifold!r} and {hidden}'
+                )
+            dim, hidden = self._fit(manifold, budget, sizes, attention)
+        space = read_manifold(manifold, dim) if isinstance(manifold, str) else manifold
+        super().__init__(space, space)
+        self.sizes = sizes
         where: dict[str, Any] = {"device": device, "dtype": dtype}
-        self.position = HopePosition(manifold) if positions else None
+        self.position = HopePosition(space) if positions else None
         self.blocks = nn.ModuleList(
-            _Block(manifold, heads, ffn_ratio, attention, dropout, (2 * layers) ** -0.5, where)
-            for _ in range(layers)
+            _Block(space, sizes, hidden, attention, dropout, where) for _ in range(sizes.layers)
         )
-        self.norm = SpaceLayerNorm(manifold, **where)
+        self.norm = SpaceLayerNorm(space, **where)
+
+    @classmethod
+    def _fit(
+        cls, signature: str, parameters: int, sizes: EncoderSizes, attention: Kind
+    ) -> tuple[int, int]:
+        """Return the width of a factor and `hidden` of the model with that many parameters."""
+
+        def count(dim: int, hidden: int) -> int:
+            shape: dict[str, Any] = {"hidden": hidden, "attention": attention, **vars(sizes)}
+            with torch.device("meta"):
+                return count_parameters(cls(read_manifold(signature, dim), **shape))
+
+        return fit_encoder(count, parameters, sizes)
 
     def reset_parameters(self) -> None:
         """Draw fresh parameters everywhere; the manifold, which is the user's, stays as it is."""
@@ -120,15 +156,16 @@ class _Block(nn.Module):
     def __init__(
         self,
         space: HomogeneousManifold,
-        heads: int,
-        ratio: int,
+        sizes: EncoderSizes,
+        hidden: int | None,
         attention: Kind,
         dropout: float,
-        gain: float,
         where: dict[str, Any],
     ) -> None:
         super().__init__()
-        wider = [factor.like(ratio * factor.dim) for factor in factors_of(space)]
+        heads, gain = sizes.heads, (2 * sizes.layers) ** -0.5
+        factors = factors_of(space)
+        wider = [factor.like(hidden or sizes.ffn_ratio * factor.dim) for factor in factors]
         wide = wider[0] if len(wider) == 1 else Product(*wider)
         self.norm1 = SpaceLayerNorm(space, **where)
         self.attention: TangentLayer

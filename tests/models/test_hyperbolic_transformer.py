@@ -10,7 +10,9 @@ from torch import Tensor, nn
 import noneuclid as ne
 from noneuclid.layers import Drop, MidpointPool
 from noneuclid.layers._normal import from_normal, to_normal
-from noneuclid.models import HyperbolicTransformer
+from noneuclid.models import HyperbolicTransformer, count_parameters
+from noneuclid.models._encoder_sizes import ENCODER_PRESETS
+from noneuclid.models.particles import PRESETS
 from noneuclid.optim import RiemannianAdam
 from noneuclid.testing.check_layer import check_layer
 
@@ -149,9 +151,49 @@ def test_reset_and_dropout() -> None:
     assert not model.train()(x, mask).equal(model(x, mask))
 
 
+@pytest.mark.parametrize("attention", KINDS)
+@pytest.mark.parametrize(("preset", "signature"), [("1k", "H* x S"), ("5k", "B"), ("25k", "H")])
+def test_presets_meet_their_budget(preset: str, signature: str, attention: str) -> None:
+    """Within 2 %, on one factor and on two."""
+    budget, sizes = ENCODER_PRESETS[preset]
+    model = HyperbolicTransformer(signature, preset=preset, attention=attention, device="meta")
+    assert abs(count_parameters(model) - budget) <= 0.02 * budget
+    assert (len(model.blocks), model.sizes) == (sizes.layers, sizes)
+
+
+def test_presets_are_those_of_the_particle_transformers() -> None:
+    """Names, budgets, depths and heads."""
+    shapes = [
+        {name: (n, s.layers, s.heads) for name, (n, s) in table.items()}
+        for table in (ENCODER_PRESETS, PRESETS)
+    ]
+    assert shapes[0] == shapes[1]
+
+
+def test_budget_and_signature() -> None:
+    """A budget instead of a preset; a signature with its widths; a hidden width."""
+    model = HyperbolicTransformer("H", parameters=3000, layers=1, heads=2)
+    assert abs(count_parameters(model) - 3000) <= 60
+    x, mask = sets(model.manifold_in)
+    assert model.manifold_out.check_point(model(x, mask)).all()
+    wide = HyperbolicTransformer("H8 x E8", heads=2, hidden=5).blocks[0].up.manifold_out
+    assert [factor.dim for factor in wide.factors] == [5, 5]
+
+
+@pytest.mark.parametrize("given", [{"preset": "1k"}, {"parameters": 900}])
+def test_a_budget_wants_a_signature(given: dict[str, Any]) -> None:
+    """Its widths cannot be changed when the manifold is made already."""
+    with pytest.raises(ValueError, match="give a signature that leaves them out"):
+        HyperbolicTransformer(ne.Lorentz(4), **given)
+    with pytest.raises(ValueError, match="and no hidden"):
+        HyperbolicTransformer("H", hidden=4, **given)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"preset": "3k"}, "unknown preset '3k'"),
+        ({"hidden": 0}, "hidden must be at least 1"),
         ({"layers": 0}, "layers must be at least 1"),
         ({"ffn_ratio": 0}, "ffn_ratio must be at least 1"),
         ({"heads": 3}, "heads must divide"),

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from noneuclid.datasets import Jets, load_jets
-from noneuclid.models import PMMLP, EuclideanTransformer, PMTransformer
+from noneuclid.layers import Drop, Lift, MidpointPool
+from noneuclid.models import PMMLP, EuclideanTransformer, HyperbolicTransformer, PMTransformer
+from noneuclid.models.hyperbolic_transformer import Kind
 from noneuclid.models.particles import LEARNING_RATES
 from noneuclid.optim import RiemannianAdam
 
@@ -19,6 +21,19 @@ STEPS = {"1k": 2000, "5k": 2000, "25k": 2000, "250k": 200, "1M": 200, "2M": 200}
 def jets() -> Jets:
     """Return the training jets that lie in the repository."""
     return load_jets(SAMPLE, split="train", max_particles=32)
+
+
+class Tagger(nn.Module):
+    """Particles lifted to a manifold, the encoder between points, the midpoint of a jet's."""
+
+    def __init__(self, preset: str, signature: str, attention: Kind) -> None:
+        super().__init__()
+        self.encoder = HyperbolicTransformer(signature, preset=preset, attention=attention)
+        space = self.encoder.manifold_in
+        self.lift, self.pool, self.drop = Lift(7, space), MidpointPool(space), Drop(space, 2)
+
+    def forward(self, features: Tensor, mask: Tensor, momenta: Tensor) -> Tensor:
+        return self.drop(self.pool(self.encoder(self.lift(features), mask), mask))
 
 
 def train(model: nn.Module, jets: Jets, lr: float, steps: int, batch: int = 64) -> list[float]:
@@ -60,6 +75,15 @@ def test_short(signature: str) -> None:
 def test_presets(preset: str, signature: str, jets: Jets) -> None:
     """2,000 steps up to 25k parameters, 200 above, at the preset's learning rate."""
     model = PMTransformer(7, 2, signature, signature, preset=preset, dropout=0.1)
+    assert_learned(train(model, jets, LEARNING_RATES[preset], STEPS[preset]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attention", ["softmax", "linear"])
+@pytest.mark.parametrize("preset", STEPS)
+def test_encoder_presets(preset: str, attention: Kind, jets: Jets) -> None:
+    """The encoder between points, as far and at the same rates."""
+    model = Tagger(preset, "H*", attention)
     assert_learned(train(model, jets, LEARNING_RATES[preset], STEPS[preset]))
 
 

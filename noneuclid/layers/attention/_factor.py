@@ -83,19 +83,26 @@ class FactorAttention(nn.Module):
 
     def _project(self, c: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return heads of q (B, H, Q, d), k, v (B, H, N, d) and, if needed, of the queries' v."""
-        weight, bias, dim = self.in_proj_weight, self.in_proj_bias, self.dim
-        if context is None:
+        weight, bias = self.in_proj_weight, self.in_proj_bias
+        if context is None and not self.heads.is_curved:
             q, k, v = self._cut(F.linear(c, weight, bias), 3)
             return q, k, v, v
-        ours = None if bias is None else bias[:dim]
-        theirs = None if bias is None else bias[dim:]
-        (q,) = self._cut(F.linear(c, weight[:dim], ours), 1)
-        k, v = self._cut(F.linear(context, weight[dim:], theirs), 2)
-        if self.options.score != "transported":
+        if context is None:
+            q, k = self._projected(c, 0, 2)
+        else:
+            (q,), (k,) = self._projected(c, 0, 1), self._projected(context, 1, 2)
+        # By itself: kept for the backward pass, a piece of q, k and v would keep all three.
+        (v,) = self._projected(c if context is None else context, 2, 3)
+        if context is None or self.options.score != "transported":
             return q, k, v, v
-        at = None if bias is None else bias[2 * dim :]
-        (own,) = self._cut(F.linear(c, weight[2 * dim :], at), 1)
+        (own,) = self._projected(c, 2, 3)
         return q, k, v, own
+
+    def _projected(self, c: Tensor, first: int, end: int) -> list[Tensor]:
+        """Return the heads of q, k, v number `first` up to `end` of the points `c`."""
+        span = slice(first * self.dim, end * self.dim)
+        bias = None if self.in_proj_bias is None else self.in_proj_bias[span]
+        return self._cut(F.linear(c, self.in_proj_weight[span], bias), end - first)
 
     def _cut(self, c: Tensor, parts: int) -> list[Tensor]:
         if self.heads.is_curved:  # 16 bits do for matrices, not for sums of ambient coordinates

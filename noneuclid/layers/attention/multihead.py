@@ -182,18 +182,19 @@ class MultiheadAttention(TangentLayer):
         bias: Tensor | None,
         causal: bool,
     ) -> Tensor:
-        return self.attend(c, context, self._visible(c, context, mask, bias, causal))
+        outputs = self.attend(c, context, self._visible(c, context, mask, bias, causal))
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
 
-    def attend(self, c: Tensor, context: Tensor | None, seen: Visible) -> Tensor:
-        """Return what `tangent` does, when it is known what each query sees.
+    def attend(self, c: Tensor, context: Tensor | None, seen: Visible) -> list[Tensor]:
+        """Return what `tangent` does, factor by factor, when it is known what each query sees.
 
         Layers one after another that share a mask and a bias need them in this form once. Both
         sets are finite in masked places too.
         """
-        pieces = self._pieces(c, context)
-        outputs = [part(*piece, seen) for part, piece in zip(self.parts, pieces, strict=True)]
-        y = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
-        return principal(self.manifold_out, y)
+        pieces = zip(self.parts, self._pieces(c, context), strict=True)
+        outputs = [part(*piece, seen) for part, piece in pieces]
+        factors = factors_of(self.manifold_out)
+        return [principal(*each) for each in zip(factors, outputs, strict=True)]
 
     def _visible(
         self,

@@ -79,4 +79,4 @@ class Block(nn.Module):
         else:
             given = self.attention.attend(c, self.norm1.tangent(context), seen)
         c = self.residual1.tangent(c, given)
-        return self.residual2.tangent(c, self.ffn(self.norm2.tangent(c)))
+        return self.residual2.tangent(c, self.ffn.parts(self.norm2.tangent(c)))

@@ -57,14 +57,21 @@ class FeedForward(nn.Module):
                 nn.init.zeros_(step.bias)
 
     def forward(self, c: Tensor) -> Tensor:
-        """Return the coordinates of the output; factors of one dimension go in one product."""
+        """Return the coordinates of the output."""
+        outputs = self.parts(c)
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
+
+    def parts(self, c: Tensor) -> list[Tensor]:
+        """Return those of every factor; factors of one dimension go in one product."""
         if len(self.dims) == 1 or len(set(self.dims)) > 1:
-            parts = zip(c.split(self.dims, dim=-1), self.up, self.down, strict=True)
-            outputs = [self._lowered(first(part), second) for part, first, second in parts]
-            return principal(self.space, torch.cat(outputs, dim=-1))
-        rows = c.reshape(-1, len(self.dims), self.dims[0]).transpose(0, 1)
-        rows = self._lowered(_side_by_side(self.up, rows), partial(_side_by_side, self.down))
-        return principal(self.space, rows.transpose(0, 1).reshape(c.shape))
+            pieces = zip(c.split(self.dims, dim=-1), self.up, self.down, strict=True)
+            outputs = [self._lowered(first(piece), second) for piece, first, second in pieces]
+        else:
+            rows = c.reshape(-1, len(self.dims), self.dims[0]).transpose(0, 1)
+            rows = self._lowered(_side_by_side(self.up, rows), partial(_side_by_side, self.down))
+            outputs = [part.reshape(*c.shape[:-1], -1) for part in rows.unbind(0)]
+        factors = factors_of(self.space)
+        return [principal(*each) for each in zip(factors, outputs, strict=True)]
 
     def _lowered(self, hidden: Tensor, down: Callable[[Tensor], Tensor]) -> Tensor:
         """Return W2 f(hidden) + b2."""
