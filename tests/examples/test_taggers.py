@@ -12,7 +12,7 @@ import torch
 from noneuclid.models import count_parameters
 
 OURS = ("observables", "mlp", "euclidean-mlp", "pm-mlp", "pfn", "euclidean-transformer",
-        "pm-transformer")  # fmt: skip
+        "pm-transformer", "routed-transformer")  # fmt: skip
 FOREIGN = {"particlenet": "weaver", "part": "weaver", "lgatr": "lgatr"}
 SIGNATURES = ("E", "H*", "S", "B", "P", "K(0)*", "H x E", "S* x E", "H x H", "E x E", "H x S x E")
 
@@ -109,6 +109,32 @@ def test_recipe_builds_the_same_tagger(taggers: Any) -> None:
     assert torch.equal(
         again.eval()(features, mask, momenta), tagger.eval()(features, mask, momenta)
     )
+
+
+def test_jets_choose_their_geometry(taggers: Any) -> None:
+    """The logits are those of the experts, weighed jet by jet by what `gates` says."""
+    tagger = build(taggers, "routed-transformer", parameters=5_000, experts=[-2.0, 0.5, 1.0],
+                   top_k=2).eval()  # fmt: skip
+    jets = some_jets()
+    found = tagger.gates(*jets)
+    torch.testing.assert_close(found.curvatures, torch.tensor([-2.0, 0.5, 1.0]))
+    assert torch.equal((found.weights > 0).sum(-1), torch.full((6,), 2))
+    torch.testing.assert_close(found.weights.sum(-1), torch.ones(6))
+    assert not torch.allclose(found.weights[0], found.weights[1])  # each jet for itself
+    expected = (found.weights * torch.tensor([-2.0, 0.5, 1.0])).sum(-1)
+    torch.testing.assert_close(found.mean_curvature(), expected)
+    network = tagger.network
+    token = network.token_of(*jets)
+    own = torch.stack([expert.tangent(token) for expert in network.jet.mixture.experts], -2)
+    mixed = (found.weights[..., None] * own).sum(-2)
+    torch.testing.assert_close(network.head(mixed), tagger(*jets))
+
+
+def test_all_experts_work_unless_told(taggers: Any) -> None:
+    tagger = build(taggers, "routed-transformer", parameters=1_000).train()
+    assert (tagger.gates(*some_jets()).weights > 0).all()
+    with pytest.raises(ValueError, match="at least two experts"):
+        build(taggers, "routed-transformer", parameters=1_000, experts=[-1.0])
 
 
 def test_observables_are_those_of_the_reader(

@@ -231,3 +231,67 @@ def test_many_classes(training: Any, write_shard: Any, tmp_path: Path) -> None:
                     "--out", tmp_path / "out")  # fmt: skip
     assert set(results["one_against_rest"]) == set(names)
     assert results["is_signal"] == [False, False, True, False]
+
+
+# -- equal time ------------------------------------------------------------------------------------
+
+
+def tick(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let every step take so many CPU-seconds."""
+    loop = importlib.import_module("training.loop")
+    readings = (seconds * (count // 2 + count % 2) for count in range(10**6))
+    monkeypatch.setattr(loop.time, "process_time", lambda: next(readings))
+
+
+def test_cpu_seconds_end_the_run_and_its_schedule(
+    training: Any, shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 10 steps an epoch, at half a second each: 12.5 s are two epochs and a half."""
+    tick(monkeypatch, 0.5)
+    results = train(*QUICK, "--tagger", "pfn", "--epochs", "50", "--cpu-seconds", "12.5",
+                    "--no-report", "--data", shards, "--out", tmp_path / "out")  # fmt: skip
+    history = results["history"]
+    assert [row["step"] for row in history] == [10, 20, 25]
+    assert results["cpu_seconds"] == pytest.approx(12.5)
+    rates = [row["learning_rate"] for row in history]
+    peak = importlib.import_module("taggers.sizes").learning_rate(1_000)
+    assert rates[0] > rates[1] > rates[2]
+    assert rates[2] < 0.05 * peak  # as at the end of a run that is not cut off
+    assert not (tmp_path / "out" / "report.html").exists()
+
+
+def test_stopped_run_has_spent_its_time(
+    training: Any, shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was spent before a stop counts; a stop at the last step still validates."""
+    loop, run = (importlib.import_module(f"training.{name}") for name in ("loop", "run"))
+    common = [*QUICK, "--tagger", "pfn", "--epochs", "50", "--cpu-seconds", "3.5", "--no-report",
+              "--data", shards, "--out", tmp_path / "out"]  # fmt: skip
+    step = loop.Trainer._step
+
+    def interrupted(self: Any, batches: Any) -> float:
+        if self.step in (2, 6):
+            signal.raise_signal(signal.SIGTERM)
+        return step(self, batches)
+
+    tick(monkeypatch, 0.5)
+    monkeypatch.setattr(loop.Trainer, "_step", interrupted)
+    for spent in (1.5, 3.5):
+        with pytest.raises(run.StoppedError):
+            train(*common)
+        state = torch.load(tmp_path / "out" / "last.pt", weights_only=True)
+        assert state["progress"][0]["spent"] == pytest.approx(spent)
+    results = train(*common)
+    assert [row["step"] for row in results["history"]] == [7]
+    assert results["cpu_seconds"] == pytest.approx(3.5)
+
+
+def test_validation_jets_can_be_few(training: Any, shards: Path) -> None:
+    data, settings = (importlib.import_module(f"training.{n}") for n in ("data", "settings"))
+    chosen = settings.settings_of({"data": str(shards), "validation_jets": 8, "seed": 1})
+    opened = data.open_data(chosen.data, chosen.training)
+    everything = data.open_data(settings.DataSettings(data=str(shards)), chosen.training)
+    assert 0 < len(opened.validation.jets) < len(everything.validation.jets)
+    assert len(opened.test.jets) == len(everything.test.jets)
+    with pytest.raises(settings.SettingsError, match="no setting 'validation'"):
+        settings.settings_of({"validation": 8})

@@ -100,7 +100,7 @@ def test_flags_win_over_the_file(training: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[training]\nepohcs = 3", r"\[training\] has no 'epohcs': it has epochs, batch"),
+        ("[training]\nepohcs = 3", r"\[training\] has no 'epohcs': it has epochs, cpu_seconds"),
         ("[trainig]\nepochs = 3", r"no section \[trainig\]: there are model, data"),
         ("[training]\nepochs = 'many'", "epochs must be of type int, got 'many'"),
         ("[training]\nepochs = 0", "epochs must be at least 1, got 0"),

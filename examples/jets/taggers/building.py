@@ -15,12 +15,22 @@ TAGGERS = {  # name -> file; each has a function `build`
     "pfn": "pfn",
     "euclidean-transformer": "euclidean_transformer",
     "pm-transformer": "pm_transformer",
+    "routed-transformer": "routed_transformer",
     "particlenet": "particlenet",
     "part": "part",
     "lgatr": "lgatr",
 }
 
-_COUNTS = {"layers", "class_layers", "heads", "particles", "neighbours", "blocks", "jet_dim"}
+_COUNTS = {
+    "layers",
+    "class_layers",
+    "heads",
+    "particles",
+    "neighbours",
+    "blocks",
+    "jet_dim",
+    "top_k",
+}
 
 
 def build_tagger(

@@ -61,6 +61,7 @@ def open_data(data: DataSettings, training: TrainingSettings, pin_memory: bool =
             seed=training.seed,
         )
         train = _share(splits.train, data.train_jets)
+        validation = _share(splits.validation, data.validation_jets)
     except (OSError, ValueError) as error:
         raise SettingsError(f"cannot read jets: {error}") from error
     names = train.class_names
@@ -70,7 +71,7 @@ def open_data(data: DataSettings, training: TrainingSettings, pin_memory: bool =
             f"the jets have the classes {', '.join(names)}, of which"
             f" {'all' if all(is_signal) else 'none'} are signal: name some with --signal"
         )
-    streams = (train, splits.validation, splits.test)
+    streams = (train, validation, splits.test)
     kept = sum(_size(stream) for stream in streams) <= data.memory * 1e9
     try:
         loaders = [_loader(s, kept, data.workers, pin_memory) for s in streams]

@@ -67,8 +67,13 @@ def gather(value: Any) -> list[Any]:
 
 def any_of(flag: bool, device: torch.device) -> bool:
     """Tell whether the flag is up in any process."""
+    return total(float(flag), device) > 0
+
+
+def total(value: float, device: torch.device) -> float:
+    """Return the sum of a number over the processes."""
     if world_size() == 1:
-        return flag
-    count = torch.tensor([float(flag)], device=device)
-    dist.all_reduce(count)
-    return bool(count.item() > 0)
+        return value
+    everyone = torch.tensor([value], device=device)
+    dist.all_reduce(everyone)
+    return everyone.item()

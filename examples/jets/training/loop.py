@@ -49,7 +49,10 @@ class Trainer:
             groups(model, curvature_lr=own), lr=rate, weight_decay=settings.weight_decay
         )
         self.steps = settings.epochs * -(-len(data.train) // settings.accumulate)
-        self.scheduler = scheduler(self.optimizer, settings.schedule, self.steps, settings.warmup)
+        self.spent = 0.0  # CPU-seconds of all steps, of all processes; known where they are bounded
+        self.scheduler = scheduler(
+            self.optimizer, settings.schedule, self.steps, settings.warmup, self._place
+        )
         self.average = averaged(model, settings.ema)
         wrapped = distributed.wrap(model, device)
         self.forward = torch.compile(wrapped) if settings.compile else wrapped
@@ -68,13 +71,26 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done, or validation has not become better for too long."""
+        """Whether epochs or time are used up, or validation has not become better for too long."""
         done = len(self.history)
         patience = self.settings.patience
-        return done >= self.settings.epochs or bool(patience and done - self.best_epoch >= patience)
+        waited = bool(patience and done - self.best_epoch >= patience)
+        late = self.is_late and not self.jets  # what was begun is validated first
+        return done >= self.settings.epochs or late or waited
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the CPU-seconds are used up."""
+        limit = self.settings.cpu_seconds
+        return bool(limit) and self.spent >= limit
+
+    def _place(self, step: int) -> float:
+        """Return where on the schedule a step is: by the steps or the time, what ends sooner."""
+        limit = self.settings.cpu_seconds
+        return max(step, self.steps * min(1.0, self.spent / limit)) if limit else step
 
     def epoch(self, after_step: Callable[[], None]) -> bool:
-        """Train to the end of the epoch and validate; tell whether it is the best so far.
+        """Train to the end of the epoch, or of the time, and validate; tell whether it is the best.
 
         Args:
             after_step: called between steps; what it raises ends the epoch, to be continued.
@@ -90,10 +106,12 @@ class Trainer:
         )
         with bar:
             for batches in _grouped(iter(self.data.train), self.settings.accumulate):
+                if self.is_late:
+                    break
                 begin, cpu = time.perf_counter(), time.process_time()
                 loss = self._step(batches)
                 self.seconds += time.perf_counter() - begin
-                self.cpu_seconds += time.process_time() - cpu
+                self._spend(time.process_time() - cpu)
                 bar.update(len(batches))
                 bar.set_postfix_str(f"loss {loss:.4f}")
                 after_step()
@@ -125,6 +143,12 @@ class Trainer:
         self.loss += value * count
         self.jets += count
         return value
+
+    def _spend(self, cpu_seconds: float) -> None:
+        """Count the time of a step."""
+        self.cpu_seconds += cpu_seconds
+        if self.settings.cpu_seconds:
+            self.spent += distributed.total(cpu_seconds, self.device)
 
     def _loss(self, jets: Jets) -> Tensor:
         return F.cross_entropy(forward(self.forward, jets, self.settings.amp), jets.classes)
@@ -200,7 +224,7 @@ class Trainer:
 
 
 _PROGRESS = (
-    "step", "history", "loss", "jets", "seconds", "cpu_seconds", "best", "best_epoch",
+    "step", "history", "loss", "jets", "seconds", "cpu_seconds", "spent", "best", "best_epoch",
 )  # fmt: skip
 
 

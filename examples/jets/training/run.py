@@ -212,7 +212,8 @@ def _conclude(trainer: Trainer, settings: Settings, folder: Path) -> dict[str, A
     }
     if distributed.rank() == 0:
         _write(folder, results, found)
-        _report(folder, results, found, trainer)
+        if settings.output.report:
+            _report(folder, results, found, trainer)
     return results
 
 

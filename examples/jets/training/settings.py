@@ -67,6 +67,9 @@ class DataSettings:
     classes: list[str] | None = option(None, "names of the classes to read (default: all)")
     signal: list[str] = option(["top", "Tbqq", "Tbl"], "names of the classes that are signal")
     train_jets: int | None = option(None, "about so many to train on (default: all)", _above(1))
+    validation_jets: int | None = option(
+        None, "about so many to validate on (default: all)", _above(1)
+    )
     workers: int = option(0, "processes that read; 0: this one", _above(0))
     memory: float = option(2.0, "GB of jets kept in memory; larger data is streamed", _above(0))
 
@@ -76,6 +79,7 @@ class TrainingSettings:
     """The training."""
 
     epochs: int = option(10, "at most", _above(1))
+    cpu_seconds: float = option(0.0, "of all training steps, at most; 0: no bound", _above(0))
     batch: int = option(256, "jets of a batch, on each process", _above(1))
     accumulate: int = option(1, "batches of a step", _above(1))
     lr: float | None = option(
@@ -104,6 +108,7 @@ class OutputSettings:
     checkpoint_every: int = option(200, "steps from one checkpoint to the next", _above(1))
     tensorboard: bool = option(False, "write event files too (noneuclid[tensorboard])")
     overwrite: bool = option(False, "begin anew where the folder holds another run")
+    report: bool = option(True, "write report.html at the end (noneuclid[viz])")
 
 
 SECTIONS: dict[str, type] = {
@@ -113,7 +118,7 @@ SECTIONS: dict[str, type] = {
     "output": OutputSettings,
 }
 # that a run was stopped and goes on with other values of these does not change its result
-FREE = {"out", "checkpoint_every", "tensorboard", "overwrite", "data"}
+FREE = {"out", "checkpoint_every", "tensorboard", "overwrite", "report", "data"}
 
 
 @dataclass(frozen=True)
@@ -157,6 +162,19 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
         name: _section(section, {**written.get(name, {}), **_of(section, given)}, name)
         for name, section in SECTIONS.items()
     })  # fmt: skip
+
+
+def settings_of(values: dict[str, Any]) -> Settings:
+    """Make settings of values by name, whatever their section; the others have their defaults.
+
+    Raises:
+        SettingsError: an unknown name, or a value of the wrong type or out of range.
+    """
+    known = {one.name: name for name, section in SECTIONS.items() for one in fields(section)}
+    if unknown := [name for name in values if name not in known]:
+        raise SettingsError(f"no setting {unknown[0]!r}: there are {', '.join(known)}")
+    own = {name: {k: v for k, v in values.items() if known[k] == name} for name in SECTIONS}
+    return Settings(**{n: _section(section, own[n], n) for n, section in SECTIONS.items()})
 
 
 def _add(group: Any, one: Field) -> None:

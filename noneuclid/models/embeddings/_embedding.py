@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
@@ -86,13 +86,22 @@ class GraphEmbedding(nn.Module, ABC, Generic[Task]):
         """Return the points as they are now, (n, S), without gradient."""
         return self.table.weight.detach()
 
-    def fit(self, graph: Tensor, epochs: int, *, progress: bool = True) -> Fitted:
+    def fit(
+        self,
+        graph: Tensor,
+        epochs: int,
+        *,
+        progress: bool = True,
+        after: Callable[[int], object] | None = None,
+    ) -> Fitted:
         """Run until `epochs` epochs have been run in all, and measure the points.
 
         Args:
             graph: what is fitted, as the class states.
             epochs: in all, those before included; a schedule ends with them.
             progress: whether to show a progress bar.
+            after: called with the number of epochs run so far after each, to keep the state dict;
+                what it raises ends the run, and a state dict taken then goes on from there.
 
         Raises:
             ValueError: `graph` does not fit the nodes, or `epochs` < 1. FloatingPointError: the run
@@ -115,6 +124,8 @@ class GraphEmbedding(nn.Module, ABC, Generic[Task]):
                 self.epoch += 1
                 bar.update()
                 bar.set_postfix(loss=self.losses[-1])
+                if after is not None:
+                    after(self.epoch)
         with torch.no_grad():
             return Fitted(self.points.clone(), self._metrics(task), list(self.losses))
 

@@ -1,0 +1,1 @@
+"""What is said of taggers afterwards: how tree-like each jet is, and who tags which jets better."""
