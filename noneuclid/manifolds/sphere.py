@@ -1,9 +1,10 @@
-"""The sphere of constant curvature K > 0 in R^(n+1); its formulas are in `_sphere_formulas.py`."""
+"""The sphere of constant curvature K > 0 in R^(n+1); see `_sphere_formulas.py`."""
 
 import torch
 from torch import Tensor
 
 from noneuclid.manifolds import _sphere_formulas as formulas
+from noneuclid.manifolds import _sphere_pair_formulas as pair_formulas
 from noneuclid.manifolds._busemann_formulas import on_sphere
 from noneuclid.manifolds._pairwise import Chart
 from noneuclid.manifolds._space_form import SpaceForm
@@ -44,22 +45,22 @@ class Sphere(SpaceForm):
         return self._compute(formulas.expmap, x, u, dtype=dtype)
 
     def _logmap(self, x: Tensor, y: Tensor) -> Tensor:
-        return self._compute(formulas.logmap, x, y)
+        return self._compute(pair_formulas.logmap, x, y)
 
     def _dist2(self, x: Tensor, y: Tensor) -> Tensor:
-        return self._compute(formulas.dist2, x, y)[..., 0]
+        return self._compute(pair_formulas.dist2, x, y)[..., 0]
 
     def _dist2plane(self, x: Tensor, p: Tensor, a: Tensor) -> Tensor:
-        return self._compute(formulas.dist2plane, x, p, a)
+        return self._compute(pair_formulas.dist2plane, x, p, a)
 
     def _busemann(self, x: Tensor, v: Tensor) -> Tensor:
         return self._compute(on_sphere, x, v)
 
     def _charts(self, x: Tensor) -> tuple[Chart, ...]:
-        return (formulas.chart(self._curvature_at(x), x),)
+        return (pair_formulas.chart(self._curvature_at(x), x),)
 
     def _transp(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
-        return self._compute(formulas.transp, x, y, v)
+        return self._compute(pair_formulas.transp, x, y, v)
 
     def _midpoint(self, x: Tensor, w: Tensor, dtype: torch.dtype) -> Tensor:
         return formulas.midpoint(self._curvature_at(x), x, w, dtype)

@@ -15,6 +15,7 @@ from noneuclid.manifolds._busemann_formulas import on_ball
 from noneuclid.manifolds._calling import exact_matmul
 from noneuclid.manifolds._pairwise import Chart
 from noneuclid.manifolds._space_form import SpaceForm
+from noneuclid.manifolds._stereographic_charts import charts
 from noneuclid.manifolds._stereographic_formulas import Model
 from noneuclid.numerics import row_dot, safe_divide, safe_sqrt
 
@@ -102,7 +103,7 @@ class GyrovectorSpace(SpaceForm):
         return self._compute(on_ball, x, v, line=self.dim == 1)
 
     def _charts(self, x: Tensor) -> tuple[Chart, ...]:
-        return pair_formulas.charts(self._curvature_at(x), x, self._model)
+        return charts(self._curvature_at(x), x, self._model)
 
     def _transp(self, x: Tensor, y: Tensor, v: Tensor) -> Tensor:
         return self._compute(pair_formulas.transp, x, y, v)

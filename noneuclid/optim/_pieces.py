@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from noneuclid.manifolds import Euclidean, Manifold, Product, SpaceForm, manifold_of
 
@@ -58,8 +58,8 @@ def cut(piece: Piece) -> list[Piece]:
 
 def parts_of(parameters: list[Any]) -> tuple[list[tuple[Tensor, Manifold]], list[Tensor]]:
     """Return marked parameters, each with its manifold, and plain ones."""
-    if list(map(type, parameters)).count(nn.Parameter) == len(parameters):
-        return [], list(parameters)  # models have hundreds; a mark changes the class
+    if not torch.compiler.is_compiling() and not any(p.__dict__ for p in parameters):
+        return [], list(parameters)  # models have hundreds that carry no mark, nor anything else
     pairs = [(parameter, manifold_of(parameter)) for parameter in parameters]
     plain = [parameter for parameter, manifold in pairs if manifold is None]
     return [(p, manifold) for p, manifold in pairs if manifold is not None], plain

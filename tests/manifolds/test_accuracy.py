@@ -21,7 +21,7 @@ MODELS = [
 ]
 
 
-@pytest.mark.parametrize("dim", [1, 2, 4, 16])
+@pytest.mark.parametrize("dim", [1, 2, pytest.param(4, marks=pytest.mark.slow), 16])
 @pytest.mark.parametrize(("model", "curvature"), MODELS)
 def test_errors_are_within_budget(model, curvature, dim, dtype, generator):
     rows = error_budget(model(dim, curvature), dtype, generator=generator, draws=1)

@@ -114,8 +114,8 @@ MUTANTS = [
     ),
     Mutant(
         file=f"{FOLDER}/_factor.py",
-        old="F.linear(c, weight[:dim], ours)",
-        new="F.linear(c, weight[dim : 2 * dim], ours)",
+        old="(q,), (k,) = self._projected(c, 0, 1),",
+        new="(q,), (k,) = self._projected(c, 1, 2),",
         why="queries that ask others are made by the keys' matrix",
         tests=MULTIHEAD,
         select="flat_limit",

@@ -50,8 +50,8 @@ MUTANTS = [
     ),
     Mutant(
         file=f"{PM}/block.py",
-        old="self.residual2.tangent(c, self.ffn(self.norm2.tangent(c)))",
-        new="self.residual2.tangent(c, self.ffn(c))",
+        old="self.ffn.parts(self.norm2.tangent(c))",
+        new="self.ffn.parts(c)",
         why="the second half of a block has no norm",
         tests=TRANSFORMERS,
         select="plain_transformer or gradients_reach",
@@ -65,8 +65,8 @@ MUTANTS = [
     ),
     Mutant(
         file=f"{MODELS}/hyperbolic_transformer.py",
-        old="(2 * layers) ** -0.5, where",
-        new="1.0, where",
+        old="heads, gain = sizes.heads, (2 * sizes.layers) ** -0.5",
+        new="heads, gain = sizes.heads, 1.0",
         why="points run away through the blocks of an encoder",
         tests="tests/models/test_hyperbolic_transformer.py",
         select="stay_near",

@@ -36,6 +36,7 @@ JOINT: dict[
     "RiemannianTrustRegion": {},
 }
 LONG_WALK = "stays_on_the_manifold"
+GATE = {"RiemannianSGD", "RiemannianAdam"}  # walk, and keep the laws with options, in every run
 CURVED = [  # a thousand steps on each take long: the gate walks each class on one of them
     ne.Lorentz(3),
     ne.PoincareBall(3, -0.5),
@@ -59,7 +60,7 @@ CASES = [
         options,
         name,
         id=f"{cls.__name__}-{i}-{name}",
-        marks=[pytest.mark.slow] if name == LONG_WALK else [],
+        marks=[pytest.mark.slow] if name == LONG_WALK or (i and cls.__name__ not in GATE) else [],
     )
     for cls in CLASSES
     for i, options in enumerate(variants(cls))
@@ -72,7 +73,14 @@ def test_law(cls: Any, options: dict[str, Any], name: str) -> None:
     dict(optimizer_laws(lambda params: cls(params, **options)))[name]()
 
 
-@pytest.mark.parametrize("cls", [cls for cls in CLASSES if cls.__name__ not in JOINT])
+@pytest.mark.parametrize(
+    "cls",
+    [
+        pytest.param(cls, marks=[] if cls.__name__ in GATE else pytest.mark.slow)
+        for cls in CLASSES
+        if cls.__name__ not in JOINT
+    ],
+)
 def test_a_long_walk_stays_on_the_manifold(cls: Any) -> None:
     manifold = CURVED[CLASSES.index(cls) % len(CURVED)]
     options = variants(cls)[0]

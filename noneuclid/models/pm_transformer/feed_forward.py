@@ -69,7 +69,7 @@ class FeedForward(nn.Module):
         else:
             rows = c.reshape(-1, len(self.dims), self.dims[0]).transpose(0, 1)
             rows = self._lowered(_side_by_side(self.up, rows), partial(_side_by_side, self.down))
-            outputs = [part.reshape(*c.shape[:-1], -1) for part in rows.unbind(0)]
+            outputs = [part.reshape(*c.shape[:-1], self.dims[0]) for part in rows.unbind(0)]
         factors = factors_of(self.space)
         return [principal(*each) for each in zip(factors, outputs, strict=True)]
 
