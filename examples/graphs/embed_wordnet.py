@@ -32,7 +32,7 @@ from noneuclid.datasets.graphs import Graph, mammals, read_wordnet, transitive_c
 from noneuclid.manifolds import HomogeneousManifold
 from noneuclid.models.embeddings import NeighborhoodEmbedding, sarkar_embedding
 
-RATES = (0.03, 0.1)
+RATES = (0.1, 0.3)
 COLORS = ("#d1495b", "#1f7a8c", "#e09f3e", "#5b5f97", "#6a994e", "#9c6644", "#3d405b", "#bc4b9a")
 INK = "#2b2d42"
 LABELS = 40
@@ -200,7 +200,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--dim", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--tuning", type=int, default=20, help="epochs of each learning rate")
-    parser.add_argument("--batch", type=int, default=32, help="edges of a step")
+    parser.add_argument("--batch", type=int, default=64, help="edges of a step")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/wordnet"))
     options = parser.parse_args(argv)
