@@ -7,7 +7,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from noneuclid.numerics import compute, dots, rows, safe_divide, safe_sqrt, weighted_sum
+from noneuclid.numerics import (
+    compute,
+    dots,
+    row_dot,
+    rows,
+    safe_divide,
+    safe_sqrt,
+    weighted_sum,
+)
 from noneuclid.numerics.formula import SMALLEST, may_be_native, may_be_opaque
 from noneuclid.numerics.native import ambient_sums as native
 from noneuclid.numerics.native import sums_graph as graph
@@ -70,7 +78,10 @@ def plain_sum(K: Tensor, x: Tensor, w: Tensor, reading: Reading) -> Sums:
     x, scale, height = reading.coordinates(K, x)
     k = torch.where(K < 0, -K, 1.0)
     rate = k.sqrt()
-    height, length = (rate * height, height) if reading.in_lengths else (height, height / rate)
+    if reading.in_lengths:
+        length, height = height, _height(k, rate * height, scale, x)
+    else:
+        length = height / rate
     total, total_height = weighted_sum(w * scale, x), (w * height).sum(-2, keepdim=True)
     square = (total * total).sum(-1, keepdim=True)
     length2 = total_height * total_height + K * square
@@ -82,6 +93,13 @@ def plain_sum(K: Tensor, x: Tensor, w: Tensor, reading: Reading) -> Sums:
         short = _shortfall(k, (x, scale, length), w, safe_divide(total, size), outweighs)
         length2 = torch.where(far, short * ((w * length).sum(-2, keepdim=True) + size), length2)
     return total[..., 0, :], total_height[..., 0, :], length2[..., 0, :]
+
+
+def _height(k: Tensor, far: Tensor, scale: Tensor, x: Tensor) -> Tensor:
+    """Return T of points, as sqrt(1 + k|X|^2) near the origin, where it hardly depends on K."""
+    square = k * scale * scale * row_dot(x, x)
+    near = square < 1
+    return torch.where(near, (1 + torch.where(near, square, 0.0)).sqrt(), far)
 
 
 def _shortfall(k: Tensor, points: Sums, w: Tensor, outward: Tensor, outweighs: Tensor) -> Tensor:

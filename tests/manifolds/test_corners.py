@@ -41,6 +41,8 @@ CORNERS = [
     (ne.Lorentz(1, -1.6), DOUBLE, "midpoint", 200.0, "near", ""),
     (ne.Lorentz(2), DOUBLE, "expmap", 200.0, "unit", ""),
     (ne.Lorentz(1, -100.0), DOUBLE, "midpoint", 45.0, "near", "K"),
+    (ne.Lorentz(4), SINGLE, "midpoint", 1e-6, "near", "K"),
+    (ne.Lorentz(4, -100.0), DOUBLE, "midpoint", 1e-6, "near", "K"),
     # One point outweighs the others by e^0.7R.
     (ne.Lorentz(3), DOUBLE, "midpoint", 300.0, "uneven", ""),
     (ne.Lorentz(3), DOUBLE, "midpoint", 300.0, "uneven", "p"),

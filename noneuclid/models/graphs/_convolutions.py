@@ -25,6 +25,7 @@ class Convolutions(GraphEncoder):
         layers: how many convolutions.
         dropout: of features, and of normal coordinates between the convolutions.
         activation: between the convolutions.
+        activated: whether it follows the last convolution too.
         build: gives the convolution from one space to another. The first one's exp_o of the
             features and log_o of those points cancel: it maps features.
     """
@@ -39,6 +40,7 @@ class Convolutions(GraphEncoder):
         layers: int,
         dropout: float,
         activation: Callable[[Tensor], Tensor],
+        activated: bool,
         build: Build,
     ) -> None:
         super().__init__()
@@ -49,7 +51,7 @@ class Convolutions(GraphEncoder):
         self.convolutions = nn.ModuleList(  # type: ignore[assignment]  # it is a Sequence
             build(spaces[i], spaces[i + 1]) for i in range(layers)
         )
-        self.dropout, self.activation = dropout, activation
+        self.dropout, self.activation, self.activated = dropout, activation, activated
 
     def coordinates(
         self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None
@@ -63,8 +65,8 @@ class Convolutions(GraphEncoder):
             if i and (self.dropout or self.activation is not torch.relu):
                 c = principal(self.manifold, c)
             c = convolution.tangent(c, edge_index, edge_weight)
-        return c
+        return principal(self.manifold, self.activation(c)) if self.activated else c
 
     def extra_repr(self) -> str:
-        """Return the signature."""
-        return f"signature={self.signature!r}, dropout={self.dropout}"
+        """Return the signature and options."""
+        return f"signature={self.signature!r}, dropout={self.dropout}, activated={self.activated}"

@@ -199,13 +199,20 @@ class LinkPredictor(GraphModel):
     Args:
         encoder: any `GraphEncoder`.
         frozen: as in `GraphModel`; then the decoder has a linear map before.
+        learnable: whether the decoder learns r and t; by default where the encoder is frozen. One
+            that is trained scales its points itself.
+
+    Dropout of features with weight decay can collapse the points: see that the loss falls.
     """
 
     decoder: FermiDiracDecoder
 
-    def __init__(self, encoder: GraphEncoder, *, frozen: bool | None = None) -> None:
+    def __init__(
+        self, encoder: GraphEncoder, *, frozen: bool | None = None, learnable: bool | None = None
+    ) -> None:
         super().__init__(encoder, frozen)
-        self.decoder = FermiDiracDecoder(encoder.manifold, mapped=self.frozen)
+        learnable = self.frozen if learnable is None else learnable
+        self.decoder = FermiDiracDecoder(encoder.manifold, learnable=learnable, mapped=self.frozen)
 
     def codes(self, graph: Edges) -> Tensor:
         """Return the points of all nodes; of a frozen encoder, at root mean square radius 1."""

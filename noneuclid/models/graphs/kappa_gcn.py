@@ -18,6 +18,7 @@ class KappaGCN(Convolutions):
         dim: dimension of the factors that leave their own out.
         layers: how many `KappaGCNConv`, with a ReLU on the tangent space between them.
         dropout: of features, and of normal coordinates between the layers.
+        activated: whether a ReLU follows the last layer too, which helps to predict links.
         options: of `KappaGCNConv`: `normalization`, `cached`, ...
 
     All layers share the curvatures of the signature.
@@ -32,6 +33,7 @@ class KappaGCN(Convolutions):
         dim: int | None = None,
         layers: int = 2,
         dropout: float = 0.0,
+        activated: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(
@@ -41,5 +43,6 @@ class KappaGCN(Convolutions):
             layers,
             dropout,
             torch.relu,
+            activated,
             lambda before, after: KappaGCNConv(before, after, **options),
         )

@@ -102,6 +102,16 @@ def test_encoders_learn_links(name: str, blocks: Any) -> None:
     assert odds.shape == (30,)
 
 
+@pytest.mark.parametrize("network", [KappaGCN, HGCN])
+def test_an_activation_may_follow_the_last_layer(network: Any, blocks: Any) -> None:
+    plain = network(6, "K4(-1)* x K4(1)*")
+    active = network(6, "K4(-1)* x K4(1)*", activated=True)
+    active.load_state_dict(plain.state_dict())
+    c, cut = (m.coordinates(blocks.x, blocks.edge_index) for m in (plain, active))
+    assert (c < 0).any()
+    torch.testing.assert_close(cut, torch.relu(c))
+
+
 @pytest.mark.parametrize("name", ["SelfMGNN", "MotifRGC", "DGI", "GRACE", "GraphMAE"])
 def test_losses_reach_every_parameter(name: str, blocks: Any) -> None:
     encoder = ENCODERS[name]()

@@ -96,6 +96,18 @@ def test_heads(blocks: Any) -> None:
         assert model(blocks.x, blocks.edge_index).shape == (40, 2)
 
 
+def test_a_trained_encoder_has_a_decoder_that_stays(blocks: Any) -> None:
+    """Under weight decay r would fall to 0, where all points may be one."""
+    pairs = blocks.edges[:20], torch.tensor([[0, 39], [1, 38]])
+    for learnable, frozen, moves in ((None, False, False), (True, False, True), (None, True, True)):
+        model = LinkPredictor(KappaGCN(6), frozen=frozen, learnable=learnable)
+        recipe = Recipe(epochs=3, weight_decay=1e-3)
+        before = model.decoder.radius.clone(), model.decoder.log_temperature.clone()
+        model.fit(blocks.x, blocks.edge_index, blocks.edges, pairs, recipe)
+        after = model.decoder.radius, model.decoder.log_temperature
+        assert all(torch.equal(a, b) for a, b in zip(after, before, strict=True)) != moves
+
+
 def test_fermi_dirac() -> None:
     m = manifold("H3 x E2")
     decoder = FermiDiracDecoder(m, 2.0, 0.5)
