@@ -200,7 +200,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--dim", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--tuning", type=int, default=20, help="epochs of each learning rate")
-    parser.add_argument("--batch", type=int, default=64, help="edges of a step")
+    parser.add_argument("--batch", type=int, default=32, help="edges of a step")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/wordnet"))
     options = parser.parse_args(argv)
