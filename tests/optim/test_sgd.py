@@ -91,3 +91,13 @@ def test_decay_pulls_hyperbolic_factors_to_the_origin_and_leaves_spheres() -> No
         torch.testing.assert_close(ratio, torch.full_like(ratio, 0.95))
     for index in (1, 2):
         torch.testing.assert_close(after[index], before[index], rtol=1e-14, atol=1e-14)
+
+
+def test_a_mark_set_by_hand_is_seen() -> None:
+    """On an ordinary parameter, alone among ordinary ones."""
+    sphere = ne.Sphere(2)
+    x = torch.nn.Parameter(sphere.random(5, dtype=torch.float64))
+    x.manifold = sphere  # type: ignore[attr-defined]
+    x.grad = torch.randn_like(x)
+    RiemannianSGD([x], lr=0.5).step()
+    torch.testing.assert_close(x.norm(dim=-1), torch.ones(5, dtype=torch.float64))
